@@ -1,0 +1,108 @@
+"""When was this published? Reads the dates that people and other tools write."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from datetime import UTC, datetime, tzinfo
+from typing import Literal
+
+_NUMERIC = re.compile(r"^(\d{1,2})([/.\-])(\d{1,2})\2(\d{4})\b")
+_FILE_NAME = re.compile(r"^(\d{4}-\d{1,2}-\d{1,2})(?:[-_ .]|$)")
+_LABEL = re.compile(r"^(?:(?:first |last )?(?:published|posted|updated|modified|date)(?: on)?\s*:?\s+)", re.IGNORECASE)
+_YEAR = re.compile(r"\b(?:19|20|21)\d\d\b")
+_ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
+
+# Abbreviations that mean one thing to all who use them in English news; hours east of Greenwich.
+_ZONES = {
+    "UTC": 0, "GMT": 0, "Z": 0, "BST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "SGT": 8, "HKT": 8,
+    "JST": 9, "KST": 9, "EST": -5, "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
+}  # fmt: skip
+
+
+def parse_date(text: str, zone: tzinfo) -> datetime:
+    """The moment that a written date stands for, in UTC. A date without an offset is meant in ``zone``.
+
+    Reads ISO 8601, RFC 5322 and the usual English forms (``October 24, 2024``, ``24 Oct 2024 09:30 BST``).
+    Raises ``ValueError`` (saying what to write) for anything without year, month and day, and for one that
+    two countries read differently (``03/04/2024``).
+    """
+    written = _ORDINAL.sub("", text.strip())
+    moment = _iso(written) or _loose(written)
+    if not 1900 <= moment.year <= 2199:
+        raise ValueError(f"the year {moment.year} of {text.strip()!r} is not between 1900 and 2199")
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def _iso(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _loose(text: str) -> datetime:
+    from dateutil import parser
+
+    hint = "write it as 2024-10-24 or 2024-10-24T09:30:00+02:00"
+    day_first = False
+    if numeric := _NUMERIC.match(text):
+        first, mark, second, _ = numeric.groups()
+        day_first = mark == "." or int(first) > 12
+        if not day_first and int(second) <= 12 and first != second:
+            raise ValueError(f"{text!r} means two different days in different countries: {hint}")
+    if not _YEAR.search(text):
+        raise ValueError(f"{text!r} is not a date with a year: {hint}")
+    zones = {name: hours * 3600 for name, hours in _ZONES.items()}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", parser.UnknownTimezoneWarning)
+            # Read twice over different defaults: what differs was not in the text.
+            readings = [
+                parser.parse(text, dayfirst=day_first, tzinfos=zones, default=default)
+                for default in (datetime(2001, 1, 1), datetime(2002, 2, 2))  # noqa: DTZ001 (a zone may be in the text)
+            ]
+    except parser.UnknownTimezoneWarning:
+        raise ValueError(f"{text!r} names a time zone that is not known: {hint}") from None
+    except (ValueError, OverflowError, TypeError):
+        raise ValueError(f"{text!r} is not a date: {hint}") from None
+    if readings[0] != readings[1]:
+        raise ValueError(f"{text!r} lacks a day or a month: {hint}")
+    return readings[0]
+
+
+def date_of_line(line: str, zone: tzinfo) -> datetime | None:
+    """The date that a line consists of (``Published October 24, 2024``), or ``None`` if it is anything else."""
+    bare = _LABEL.sub("", line.strip()).replace(" at ", " ")
+    if len(bare) > 60 or not _YEAR.search(bare):
+        return None
+    try:
+        return parse_date(bare, zone)
+    except ValueError:
+        return None
+
+
+def date_of_file_name(stem: str, zone: tzinfo) -> datetime | None:
+    """The date at the head of a file's name (``2024-10-24-title``), or ``None``."""
+    match = _FILE_NAME.match(stem)
+    try:
+        return parse_date(match[1], zone) if match else None
+    except ValueError:
+        return None
+
+
+def without_date(stem: str) -> str:
+    """A file's name without the date at its head."""
+    return _FILE_NAME.sub("", stem, count=1)
+
+
+def shown_date(moment: datetime, language: str, width: Literal["full", "long", "medium"] = "long") -> str:
+    """The day of ``moment``, in its own zone, as people who read ``language`` (a BCP 47 tag) write it."""
+    from babel import Locale, UnknownLocaleError
+    from babel.dates import format_date
+
+    try:
+        locale = Locale.parse(language, sep="-")
+    except (UnknownLocaleError, ValueError):
+        locale = Locale("en")
+    return format_date(moment, width, locale=locale)

@@ -1,0 +1,126 @@
+"""Splits a file into its front matter and its body, and knows the line that each field stands on."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import TypeAlias
+
+import yaml
+
+Value: TypeAlias = "str | list[Value] | dict[str, Value]"
+"""What front matter holds. Scalars stay as they are written: ``NO`` is Norway, not a refusal; ``007`` a title."""
+
+_FENCE = {"---": re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE), "+++": re.compile(r"^\+\+\+[ \t]*$", re.MULTILINE)}
+_OPENING = re.compile(r"\A(---|\+\+\+)[ \t]*\n")
+_TOML_KEY = re.compile(r"^\s*(?:\[+\s*)?[\"']?([\w-]+)[\"']?\s*(?:=|\.|\])")
+_TOML_LINE = re.compile(r"line (\d+)")
+
+
+class FrontMatterError(ValueError):
+    """Front matter that cannot be read; ``line`` is the file's line, from 1."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file in two parts. ``lines`` gives each field's line and ``body_line`` the body's first, both from 1."""
+
+    fields: dict[str, Value]
+    body: str
+    lines: dict[str, int] = field(default_factory=dict)
+    body_line: int = 1
+
+    @property
+    def has_front_matter(self) -> bool:
+        return self.body_line > 1
+
+
+def split(text: str) -> Document:
+    """Parts ``text`` (lines ending in ``\\n``) into YAML (``---``) or TOML (``+++``) front matter and body.
+
+    A rule ``---`` at the head of a text that has no closing fence, or encloses no fields, is body.
+    Raises ``FrontMatterError`` with the line when the front matter cannot be parsed. Field names are lower case.
+    """
+    opening = _OPENING.match(text)
+    if not opening:
+        return Document({}, text)
+    fence = opening[1]
+    closing = _FENCE[fence].search(text, opening.end())
+    if closing is None:
+        if fence == "---" and not re.match(r"[A-Za-z_][\w-]*\s*:", text[opening.end() :]):
+            return Document({}, text)
+        raise FrontMatterError(f"the front matter opened by {fence} on line 1 is never closed: add a line {fence}", 1)
+    inner = text[opening.end() : closing.start()]
+    body = text[closing.end() :].removeprefix("\n")
+    fields, lines = _yaml(inner) if fence == "---" else _toml(inner)
+    return Document(fields, body, lines, text.count("\n", 0, len(text) - len(body)) + 1)
+
+
+def _yaml(text: str) -> tuple[dict[str, Value], dict[str, int]]:
+    try:
+        node = yaml.compose(text, Loader=yaml.CSafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = (mark.line if mark else 0) + 2
+        hint = ": put a value that holds a colon, quotes or braces in quotes" if error.problem else ""
+        raise FrontMatterError(f"the YAML front matter cannot be read ({error.problem or error.context}){hint}", line) from None
+    except yaml.YAMLError as error:
+        raise FrontMatterError(f"the YAML front matter cannot be read ({error})", 1) from None
+    if node is None:
+        return {}, {}
+    if not isinstance(node, yaml.MappingNode):
+        raise FrontMatterError("the YAML front matter is not a list of fields such as 'title: ...'", 2)
+    fields: dict[str, Value] = {}
+    lines: dict[str, int] = {}
+    for key_node, value_node in node.value:
+        key, line = str(key_node.value).strip().lower(), key_node.start_mark.line + 2
+        if key in fields:
+            raise FrontMatterError(f"the field {key!r} stands twice, first on line {lines[key]}: keep one", line)
+        fields[key], lines[key] = _yaml_value(value_node, 0), line
+    return fields, lines
+
+
+def _yaml_value(node: yaml.Node, depth: int) -> Value:
+    if depth > 20:
+        raise FrontMatterError("the YAML front matter is nested too deeply", node.start_mark.line + 2)
+    if isinstance(node, yaml.SequenceNode):
+        return [_yaml_value(part, depth + 1) for part in node.value]
+    if isinstance(node, yaml.MappingNode):
+        return {str(key.value).strip().lower(): _yaml_value(value, depth + 1) for key, value in node.value}
+    if node.tag == "tag:yaml.org,2002:null":
+        return ""
+    return str(node.value)
+
+
+def _toml(text: str) -> tuple[dict[str, Value], dict[str, int]]:
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        match = _TOML_LINE.search(str(error))
+        line = int(match[1]) + 1 if match else 1
+        raise FrontMatterError(f"the TOML front matter cannot be read ({error})", line) from None
+    lines: dict[str, int] = {}
+    for number, written in enumerate(text.split("\n"), start=2):
+        if match := _TOML_KEY.match(written):
+            lines.setdefault(match[1].lower(), number)
+    return {key.lower(): _toml_value(value) for key, value in table.items()}, lines
+
+
+def _toml_value(value: object) -> Value:
+    match value:
+        case dict():
+            return {str(key).lower(): _toml_value(part) for key, part in value.items()}
+        case list():
+            return [_toml_value(part) for part in value]
+        case bool():
+            return str(value).lower()
+        case datetime() | date():
+            return value.isoformat()
+        case _:
+            return str(value)

@@ -1,0 +1,218 @@
+"""A text copied from a page: which of its first lines are title, standfirst, author and date, and which of its
+last lines belong to the page rather than to the article."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from itertools import pairwise
+
+from content.dates import date_of_line
+
+_HEAD_LINES = 14
+"""Lines with text, from the top, among which a page puts author and date."""
+_STANDFIRST_LIMIT = 400
+
+_MINUTES = re.compile(r"^\d{1,3}\s*[- ]?min(?:ute)?s?(?:[\s-]+(?:to\s+)?read)?$", re.IGNORECASE)
+_BY = re.compile(r"^(?:written |posted |reported )?by\s*:?\s+(.{2,120})$|^authors?\s*:\s*(.{2,120})$", re.IGNORECASE)
+_PARTS = re.compile(r"\s+[|•·–—/]\s+|\s*[|•·]\s*|\t+|\s{3,}")
+_ROLE = re.compile(
+    r"\b(editor|reporter|correspondent|writer|journalist|analyst|contributor|columnist|producer|staff|director|desk"
+    r"|author|founder|freelancer?|bureau chief)s?\b",
+    re.IGNORECASE,
+)
+_NAME_WORD = r"(?:[^\W\d_a-z][\w’'.\-]*|d[aeiou]s?|dos|del|della|van|von|der|den|ter|bin|ibn|al|el|la|le|y|e)"
+_NAME = re.compile(rf"^(?:{_NAME_WORD})(?: {_NAME_WORD}){{1,4}}$")
+_UNSPACED_NAME = re.compile("^[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]{2,6}$")
+_NAMES = re.compile(r"\s*(?:,|;|&|\band\b)\s*")
+_NOISE = re.compile(
+    r"^(?:share|share this.*|listen(?: to this.*)?|print|email|save|copy link|facebook|twitter|x|linkedin|whatsapp|"
+    r"reddit|comments?|\d+ comments?|skip to (?:main )?content|home|menu|advertisement|"
+    r"(?:image|photo|picture|credit|source image)(?: credit| by)?\s*:.*|\(?(?:image|photo)s?: .*)$",
+    re.IGNORECASE,
+)
+_FURNITURE = re.compile(
+    r"^(?:you (?:may|might) (?:also )?(?:like|enjoy|be interested in)|related(?: (?:articles?|stor(?:y|ies)|posts?|news|"
+    r"topics?|content|reading))?|recommended(?: for you)?|more (?:from|on|in) .*|more (?:news|stories)|read (?:more|next)|"
+    r"most (?:read|popular)|trending(?: now)?|subscribe|subscribe (?:now|today|to .*)|sign up.*|join .*(?:members|"
+    r"subscribers|readers).*|newsletter|get the newsletter|leave a (?:comment|reply)|comments(?: \(\d+\))?|"
+    r"share (?:this|on) .*|share|tags?|filed under.*|about the authors?|all rights reserved.*|©.*|copyright .*|"
+    r"advertisement|previous article.*|next article.*|back to top|follow us.*)\s*[:.…]?$",
+    re.IGNORECASE,
+)
+_ABOUT = re.compile(r"^about the authors?\s*:?$", re.IGNORECASE)
+_MARKUP = re.compile(r"^#{1,6}\s+|\s+#+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Pasted:
+    """What a pasted text says of itself. ``body`` keeps its line ends; the others are one line each.
+
+    ``left_out`` are the lines (from 1) at the end that belonged to the page.
+    """
+
+    title: str
+    title_line: int
+    standfirst: str
+    authors: tuple[str, ...]
+    biography: str
+    published: datetime | None
+    body: str
+    body_line: int
+    left_out: tuple[int, ...]
+
+
+def read_pasted(text: str, zone: tzinfo) -> Pasted:
+    """Takes a text without front matter apart. A date without an offset is meant in ``zone``.
+
+    The first line with text is the title. What follows is taken for author and date only where a line is
+    nothing else; everything that is not clearly the page's stays in the body.
+    """
+    lines = text.split("\n")
+    filled = [number for number, line in enumerate(lines) if line.strip()]
+    if not filled:
+        return Pasted("", 1, "", (), "", None, "", 1, ())
+    head = _Head(zone)
+    consumed = head.read([lines[number].strip() for number in filled[:_HEAD_LINES]])
+    body_start = filled[consumed] if consumed < len(filled) else len(lines)
+    body_end, about = _furniture(lines, body_start)
+    left_out = tuple(number + 1 for number in range(body_end, len(lines)) if lines[number].strip())
+    return Pasted(
+        title=head.title, title_line=filled[0] + 1, standfirst=head.standfirst, authors=head.authors,
+        biography=head.biography or about, published=head.published,
+        body="\n".join(lines[body_start:body_end]).strip("\n"), body_line=body_start + 1, left_out=left_out,
+    )  # fmt: skip
+
+
+class _Head:
+    """Reads the lines above the story."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self._zone = zone
+        self.title = self.standfirst = self.biography = ""
+        self.authors: tuple[str, ...] = ()
+        self.published: datetime | None = None
+
+    def read(self, lines: list[str]) -> int:
+        """Takes the head's lines and returns how many they are."""
+        self.title = _MARKUP.sub("", lines[0]).strip()
+        plain = [_MARKUP.sub("", line).strip(" *_") for line in lines]
+        marks = self._marks(plain)
+        if not marks:
+            return 1
+        end = marks[-1] + 1
+        between = [n for n in range(1, end) if n not in marks and not _NOISE.match(plain[n])]
+        names = [n for n in between if self._is_name(plain[n])]
+        if not self.authors and not names and end < len(plain) and self._is_name(plain[end]):
+            names, end = [end], end + 1
+        if not self.authors and names:
+            # A standfirst may look like a name; then the name stands nearer to the date.
+            at = names[1] if len(names) > 1 and names[0] == 1 and not _ROLE.search(plain[names[1]]) else names[0]
+            self._take_name(plain[at])
+            between = [n for n in between if n != at]
+            if at + 1 in between and (_ROLE.search(plain[at + 1]) or at > 1 or self.authors[0] in plain[at + 1]):
+                self.biography = plain[at + 1]
+                between.remove(at + 1)
+        standfirst = [plain[n] for n in between if n < end]
+        if sum(map(len, standfirst)) > _STANDFIRST_LIMIT * 2:
+            # The date stands below the story's opening: what is above it is the story's own.
+            return 1
+        self.standfirst = " ".join(standfirst)
+        return end
+
+    def _marks(self, lines: list[str]) -> list[int]:
+        """The indexes of lines that hold nothing but date, byline or reading time; learns from them."""
+        marks: list[int] = []
+        prose = 0
+        for index, line in enumerate(lines[1:], start=1):
+            if self._take_mark(line):
+                marks.append(index)
+                prose = 0
+            elif len(line) > 120 and (prose := prose + 1) > 1:
+                break
+        return marks
+
+    def _take_mark(self, line: str) -> bool:
+        if self._take_part(line):
+            return True
+        parts = [part for part in _PARTS.split(line) if part]
+        kinds = [date_of_line(part, self._zone) is not None or bool(_MINUTES.match(part)) for part in parts]
+        if len(parts) < 2 or not any(kinds):
+            return False
+        for part, certain in zip(parts, kinds, strict=True):
+            if not self._take_part(part) and not certain and self._is_name(part) and not self.authors:
+                self._take_name(part)
+        return True
+
+    def _take_part(self, text: str) -> bool:
+        if _MINUTES.match(text):
+            return True
+        if moment := date_of_line(text, self._zone):
+            # The first date is that of publication; a later one says when the page was updated.
+            self.published = self.published or moment
+            return True
+        if byline := _BY.match(text):
+            rest = byline[1] or byline[2]
+            name, comma, dated = rest.rpartition(",")
+            for part in _PARTS.split(rest):
+                if moment := date_of_line(part, self._zone):
+                    self.published = self.published or moment
+                elif not self.authors and not _MINUTES.match(part):
+                    self._take_name(part)
+            return bool(self.authors) or bool(name and comma and dated)
+        return False
+
+    def _is_name(self, line: str) -> bool:
+        if len(line) > 80 or line.endswith((".", "!", "?", ":")):
+            return False
+        name, _, role = line.partition(", ")
+        if role and _ROLE.search(role):
+            return self._is_name(name)
+        if _ROLE.search(line):
+            return False
+        return all(_NAME.match(part) or _UNSPACED_NAME.match(part) for part in _NAMES.split(line))
+
+    def _take_name(self, line: str) -> None:
+        name, _, role = line.strip().partition(", ")
+        if role and _ROLE.search(role):
+            self.authors, self.biography = (name,), role
+        else:
+            self.authors = tuple(part for part in _NAMES.split(line.strip()) if part)
+
+
+def _furniture(lines: list[str], start: int) -> tuple[int, str]:
+    """Where the story ends (an index) and what the page says about its author behind it.
+
+    A line such as ``You may also like`` ends the story when no long paragraph follows it.
+    """
+    for index in range(start + 1, len(lines)):
+        line = _MARKUP.sub("", lines[index]).strip(" *_>-")
+        if len(line) < 100 and _FURNITURE.match(line):
+            rest = [part.strip() for part in lines[index + 1 :] if part.strip()]
+            if all(len(part) < 240 for part in rest):
+                about = rest[0] if rest and _ABOUT.match(line) and len(rest[0]) < 240 else ""
+                return index, about
+    return len(lines), ""
+
+
+def paragraphs(text: str) -> list[str]:
+    """The paragraphs of a plain text, one line each.
+
+    Blank lines part them. Within a block, a line end is a mere wrapping when the next word would not have
+    fitted; otherwise it ends a paragraph too, as in text copied from a page.
+    """
+    found: list[str] = []
+    for block in re.split(r"\n\s*\n", text):
+        lines = [line.strip() for line in block.split("\n") if line.strip()]
+        if not lines:
+            continue
+        width = max(map(len, lines))
+        found.append(lines[0])
+        for previous, line in pairwise(lines):
+            wrapped = width <= 120 and len(previous) + 1 + len(line.split(None, 1)[0]) > width
+            if wrapped:
+                found[-1] += " " + line
+            else:
+                found.append(line)
+    return found

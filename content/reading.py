@@ -1,0 +1,311 @@
+"""A file becomes an Article: Markdown, HTML or plain text, with front matter or without.
+
+Nothing here knows what was published before; the archive gives an article its lasting id and dates.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from slugify import slugify
+
+from content import cleaning, expressions, fields
+from content.article import Article, Media, State, Summary, mint_id
+from content.credits import known_authors, read_authors, read_image, read_sources, words
+from content.dates import date_of_file_name, parse_date, without_date
+from content.errors import Problem, Severity
+from content.front_matter import FrontMatterError, Value, split
+from content.html_page import read_page
+from content.media import find_media
+from content.pasted import paragraphs, read_pasted
+from content.regions import Region, resolve
+from content.settings import AuthorSettings, ContentSettings, SiteSettings
+from content.text import lead, plain, xml_safe
+
+SUFFIXES = {".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".txt": "text", ".text": "text"}
+"""The kinds of file that are articles, by the end of their names."""
+
+READING_VERSION = 1
+"""Goes up when the same file would be read differently, so that archives read theirs again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What came of one file. ``article`` is ``None`` when an error keeps it back.
+
+    ``dated`` says that the file gives a date of publication, ``revised`` one of correction; the archive
+    supplies what is missing. ``other_slug`` may be taken when another article has the slug; empty when the
+    editor chose the slug. ``slug_line`` is where the slug was set, for messages.
+    """
+
+    path: Path
+    article: Article | None
+    problems: tuple[Problem, ...] = ()
+    digest: str = ""
+    dated: bool = False
+    revised: bool = False
+    other_slug: str = ""
+    slug_line: int = 1
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.severity is Severity.ERROR)
+
+
+class Reader:
+    """Reads a site's articles. ``now`` (aware, UTC) is the date of what has none."""
+
+    def __init__(
+        self,
+        site: SiteSettings,
+        content: ContentSettings,
+        authors: Mapping[str, AuthorSettings],
+        now: datetime,
+    ) -> None:
+        self.site = site
+        self.content = content
+        self.authors = known_authors(authors)
+        self.now = now
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when unchanged files would nonetheless read differently."""
+        facts = (READING_VERSION, self.site, self.content, sorted(self.authors.items()))
+        return hashlib.blake2b(repr(facts).encode(), digest_size=8).hexdigest()
+
+    def read(self, path: Path) -> Reading:
+        """Reads one file. Whatever is wrong with it is in the result's problems; nothing is raised."""
+        return _FileReader(self, path).read()
+
+
+class _RefusedError(Exception):
+    """The file cannot become an article; its problems say why."""
+
+
+class _FileReader:
+    """Reads one file and gathers what is wrong with it."""
+
+    def __init__(self, reader: Reader, path: Path) -> None:
+        self.reader = reader
+        self.site = reader.site
+        self.path = path
+        self.problems: list[Problem] = []
+        self.digest = ""
+        self.media: dict[str, Media] = {}
+
+    def error(self, message: str, line: int) -> None:
+        self.problems.append(Problem(Severity.ERROR, self.path, line, message))
+
+    def warn(self, message: str, line: int) -> None:
+        self.problems.append(Problem(Severity.WARNING, self.path, line, message))
+
+    def read(self) -> Reading:
+        try:
+            return self._read()
+        except _RefusedError:
+            return Reading(self.path, None, tuple(self.problems), self.digest)
+
+    def _read(self) -> Reading:
+        text = self._text()
+        try:
+            document = split(text)
+        except FrontMatterError as error:
+            self.error(str(error), error.line)
+            raise _RefusedError from None
+        kind = SUFFIXES[self.path.suffix.lower()]
+        given = fields.Fields(document.fields, document.lines, self.error, self.warn)
+        body, body_line = document.body, document.body_line
+        if kind == "html" and not document.has_front_matter:
+            body = self._whole_page(body, given)
+        elif not document.has_front_matter:
+            body, body_line = self._pasted(body, given)
+        title, body = self._title(given, body, kind)
+        return self._assemble(given, title, body, body_line, kind)
+
+    def _text(self) -> str:
+        try:
+            size = self.path.stat().st_size
+            if size > (limit := self.reader.content.max_file_mb * 1_000_000):
+                self.error(f"the file has {size / 1e6:.1f} MB; content.max_file_mb allows {limit // 1_000_000}", 0)
+                raise _RefusedError
+            raw = self.path.read_bytes()
+        except OSError as problem:
+            self.error(f"cannot be read: {problem.strerror}", 0)
+            raise _RefusedError from None
+        self.digest = hashlib.blake2b(raw, digest_size=16).hexdigest()
+        encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        try:
+            text = raw.decode(encoding)
+        except UnicodeDecodeError as problem:
+            line = raw.count(b"\n", 0, problem.start) + 1
+            byte = f"byte 0x{raw[problem.start]:02x} at offset {problem.start}"
+            self.error(f"is not text in UTF-8 ({byte}): save it as UTF-8", line)
+            raise _RefusedError from None
+        if "\0" in text:
+            self.error("is not text: it holds a NUL byte", text.count("\n", 0, text.index("\0")) + 1)
+            raise _RefusedError
+        return xml_safe(text)
+
+    def _whole_page(self, text: str, given: fields.Fields) -> str:
+        page = read_page(expressions.free(text).text)
+        given.add(page.fields, page.title_line)
+        return page.body
+
+    def _pasted(self, text: str, given: fields.Fields) -> tuple[str, int]:
+        pasted = read_pasted(text, self.site.zone)
+        found: dict[str, Value] = {"title": pasted.title, "standfirst": pasted.standfirst}
+        if pasted.authors:
+            alone = pasted.biography if len(pasted.authors) == 1 else ""
+            found["authors"] = [{"name": name, "biography": alone} for name in pasted.authors]
+        if pasted.published:
+            found["published"] = pasted.published.isoformat()
+        given.add({name: value for name, value in found.items() if value}, pasted.title_line)
+        if pasted.left_out:
+            first, last = pasted.left_out[0], pasted.left_out[-1]
+            lines = f"lines {first} to {last} belong" if last > first else f"line {first} belongs"
+            self.warn(f"{lines} to the page, not the article, and {'are' if last > first else 'is'} left out", first)
+        return pasted.body, pasted.body_line
+
+    def _title(self, given: fields.Fields, body: str, kind: str) -> tuple[str, str]:
+        line = given.line("title", "headline")
+        written = given.text("title", "headline")
+        if written is None and kind == "markdown":
+            # Front matter without a title: the heading that opens the body is one.
+            heading = re.match(r"\s*#\s+(.+?)\s*#*\n|\s*(\S.*)\n=+[ \t]*\n", body + "\n")
+            if heading:
+                written, body = heading[1] or heading[2], body[heading.end() :]
+        title = words(written or "")
+        if not title:
+            what = "the title is empty" if written is not None else "there is no title"
+            self.error(f"{what}: give the article a 'title'", line)
+        return title, body
+
+    def _assemble(self, given: fields.Fields, title: str, body: str, body_line: int, kind: str) -> Reading:
+        slug, other_slug = self._slug(given, title)
+        url = self.site.absolute(self.reader.content.article_path.format(slug=slug))
+        canonical = given.text("canonical_url", "canonical", "url", "link")
+        if canonical and canonical.startswith(("http://", "https://")):
+            url = cleaning.absolute(canonical, url) or url
+
+        def resolve(link: str) -> str | None:
+            return self._resolve(link, url)
+
+        markup = self._body(body, body_line, kind, resolve)
+        published, updated, state = self._times(given)
+        regions, places = self._regions(given)
+        tags = given.names("tags", "tag", "keywords") + given.names("categories") + places
+        category = given.text("category") or ""
+        section = words(given.text("section") or category)
+        article = Article(
+            id=mint_id(self.site.host, self.site.owned_since, slug), slug=slug, url=url, title=title,
+            summary=self._summary(given, markup), body=markup, published=published or self.reader.now,
+            updated=max(updated or published or self.reader.now, published or self.reader.now), state=state,
+            authors=read_authors(given, self.reader.authors, resolve), section=section,
+            tags=tuple(dict.fromkeys(word for tag in tags if (word := words(tag)))), regions=regions,
+            language=self._language(given), image=read_image(given, resolve),
+            sources=read_sources(given, resolve),
+            weight=given.integer("weight", default=0), media=tuple(self.media.values()),
+        )  # fmt: skip
+        refused = any(problem.severity is Severity.ERROR for problem in self.problems)
+        return Reading(
+            self.path, None if refused else article, tuple(self.problems), self.digest, dated=published is not None,
+            revised=updated is not None, other_slug=other_slug, slug_line=given.line("slug"),
+        )  # fmt: skip
+
+    def _slug(self, given: fields.Fields, title: str) -> tuple[str, str]:
+        """The slug, and another for the case that it is taken."""
+        if chosen := given.text("slug"):
+            if slug := slugify(chosen, max_length=120, word_boundary=True):
+                return slug, ""
+            self.error(f"the slug {chosen!r} has no letter or digit that a URL can show", given.line("slug"))
+        stem = self.path.stem if self.path.stem.lower() not in ("index", "readme") else self.path.parent.name
+        slug = slugify(without_date(stem) or title, max_length=120, word_boundary=True)
+        dated = slugify(stem, max_length=140, word_boundary=True)
+        slug = slug or dated or f"article-{self.digest[:12]}"
+        return slug, dated if dated != slug else ""
+
+    def _body(self, body: str, body_line: int, kind: str, resolve: cleaning.Resolver) -> str:
+        freed = expressions.free(body)
+        if freed.dropped:
+            lines = ", ".join(str(line + body_line - 1) for line in dict.fromkeys(freed.dropped[:5]))
+            more = ", ..." if len(freed.dropped) > 5 else ""
+            count = len(freed.dropped)
+            what = "a template expression was" if count == 1 else f"{count} template expressions were"
+            self.warn(f"{what} left out (line {lines}{more})", freed.dropped[0] + body_line - 1)
+        if kind == "markdown":
+            markup = cleaning.from_markdown(freed.text)
+        elif kind == "text":
+            markup = cleaning.from_paragraphs(paragraphs(freed.text))
+        else:
+            markup = freed.text
+        cleaned = cleaning.clean(markup, resolve)
+        if not plain(cleaned) and "<img" not in cleaned:
+            self.warn("the article has no text", body_line)
+        return cleaned
+
+    def _resolve(self, link: str, base: str) -> str | None:
+        if (found := find_media(link, self.path)) is not None:
+            self.media[found.name] = found
+            return self.site.absolute(found.url_path)
+        return cleaning.absolute(link, base)
+
+    def _summary(self, given: fields.Fields, markup: str) -> Summary:
+        written = given.text("summary", "excerpt", "standfirst", "dek", "description")
+        if written and (text := plain(cleaning.clean(words(written), lambda link: None))):
+            return Summary(text, written=True)
+        return Summary(lead(markup), written=False)
+
+    def _times(self, given: fields.Fields) -> tuple[datetime | None, datetime | None, State]:
+        published = self._date(given, "published", "date", "published_at", "publishdate", "pubdate", "publish_date")
+        if published is None:
+            published = date_of_file_name(self.path.stem, self.site.zone)
+        updated = self._date(given, "updated", "lastmod", "modified", "last_modified", "updated_at", "last_modified_at")
+        state = self._state(given)
+        if state is State.PUBLISHED and published and published > self.reader.now:
+            state = State.SCHEDULED
+        return published, updated, state
+
+    def _date(self, given: fields.Fields, *names: str) -> datetime | None:
+        for name in names:
+            # Jekyll's `published: false` is no date.
+            if not (written := given.text(name)) or written.lower() in fields.TRUTH:
+                continue
+            try:
+                return parse_date(written, self.site.zone)
+            except ValueError as problem:
+                self.error(f"the date in {name!r} cannot be read: {problem}", given.line(name))
+        return None
+
+    def _state(self, given: fields.Fields) -> State:
+        if given.flag("draft") or given.flag("published", default=True) is False:
+            return State.DRAFT
+        match (given.text("status", "state") or "").lower():
+            case "draft" | "pending" | "private" | "hidden":
+                return State.DRAFT
+            case "withdrawn" | "retracted" | "unpublished" | "archived":
+                return State.WITHDRAWN
+        return State.PUBLISHED
+
+    def _regions(self, given: fields.Fields) -> tuple[tuple[Region, ...], list[str]]:
+        names = given.names("regions", "region", "countries", "country")
+        found, unresolved = resolve(words(name) for name in names)
+        line = given.line("regions", "region", "countries", "country")
+        for one in unresolved:
+            if one.candidates:
+                hint = f"it could be {' or '.join(one.candidates[:4])}: write the code"
+            else:
+                hint = "write an ISO 3166 code such as CN or CN-GD if it is a country or a subdivision"
+            self.warn(f"the region {one.name!r} is not known and is kept as a tag; {hint}", line)
+        return tuple(found), [one.name for one in unresolved]
+
+    def _language(self, given: fields.Fields) -> str:
+        written = (given.text("language", "lang", "locale") or "").replace("_", "-")
+        if written and not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", written):
+            self.warn(f"{written!r} is not a language tag such as 'en' or 'pt-BR'", given.line("language", "lang", "locale"))
+            written = ""
+        return written or self.site.language

@@ -1,0 +1,100 @@
+"""What the operator sets about the site and its articles: ``[site]``, ``[authors]`` and ``[content]``."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cached_property
+from typing import Annotated
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, field_validator
+
+from content.text import one_line
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r} is not a time zone: use a name such as 'Europe/Berlin' or 'UTC'") from None
+    return name
+
+
+def _web_address(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError as error:
+        raise ValueError(f"{url!r} is not a web address ({error})") from None
+    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or not url.isprintable():
+        raise ValueError(f"{url!r} is not a web address such as 'https://news.example.org'")
+    return url.rstrip("/")
+
+
+ZoneName = Annotated[str, AfterValidator(_known_zone)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+Line = Annotated[str, AfterValidator(one_line)]
+
+
+class Section(BaseModel):
+    """A table of config.toml: frozen, and a setting that does not exist is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SiteSettings(Section):
+    """``[site]``: what the publication is called and where it lives."""
+
+    title: Line = "News"
+    url: WebAddress = "https://news.example"
+    description: Line = ""
+    language: str = Field("en", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
+    timezone: ZoneName = "UTC"
+    rights: Line = ""
+    owned_since: date = date(2026, 1, 1)
+
+    @field_validator("title")
+    @classmethod
+    def _not_empty(cls, title: str) -> str:
+        if not title:
+            raise ValueError("a site needs a title")
+        return title
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def host(self) -> str:
+        """The host that article ids, message ids and the mailing list are named after."""
+        host = urlsplit(self.url).hostname or ""
+        return host.encode("idna").decode("ascii") if not host.isascii() else host
+
+    def absolute(self, path: str) -> str:
+        """The address of a path below the site's root."""
+        return f"{self.url}/{path.lstrip('/')}"
+
+
+class AuthorSettings(Section):
+    """``[authors.SLUG]``: who is meant when an article names an author by this slug."""
+
+    name: Line
+    biography: Line = ""
+    email: EmailStr | None = None
+    url: WebAddress | None = None
+
+
+class ContentSettings(Section):
+    """``[content]``: where articles come from and where their pages go."""
+
+    articles: str = "articles"
+    article_path: str = "articles/{slug}/"
+    max_file_mb: int = Field(20, ge=1, le=1024)
+
+    @field_validator("article_path")
+    @classmethod
+    def _names_the_slug(cls, path: str) -> str:
+        if "{slug}" not in path or path.startswith("/") or ".." in path or path.replace("{slug}", "").count("{"):
+            raise ValueError("must be a path below the site that contains {slug}, such as 'articles/{slug}/'")
+        return path

@@ -1,0 +1,5 @@
+"""The top floor: the program itself."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

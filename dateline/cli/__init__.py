@@ -1,0 +1,26 @@
+"""The command line: ``dateline``. Heavy parts are imported where they are used, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+import sys
+
+from dateline.cli.app import app
+
+
+def main() -> None:
+    """Runs a command. Exit code 0: all done; 1: something was refused, the rest is done; 2: usage or config wrong."""
+    from content.errors import ConfigError, DatelineError
+    from dateline.cli import output
+
+    try:
+        app()
+    except ConfigError as error:
+        output.complain(str(error))
+        sys.exit(2)
+    except DatelineError as error:
+        output.complain(str(error))
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`); there is nobody left to tell.
+        sys.stderr.close()
+        sys.exit(1)

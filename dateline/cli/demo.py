@@ -1,0 +1,69 @@
+"""``demo``: the whole way once, on the sample site, with nothing to set up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from dateline.cli import output
+from dateline.cli.app import JsonOption, SiteOption, app, root_of, wants_json
+
+OUTBOX = "outbox"
+READERS: tuple[tuple[str, list[str]], ...] = (("reader@example.com", []), ("asia-desk@example.com", ["CN", "IN"]))
+
+
+@app.command()
+def demo(context: typer.Context, site: SiteOption = None, as_json: JsonOption = False) -> None:
+    """Publish the sample site and deliver its digest into a folder; send nothing to anybody."""
+    from content.database import writing
+    from content.regions import resolve
+    from dateline import clock
+    from dateline.cli.digests import send_edition, tell_account
+    from dateline.config import FILE_NAME
+    from dateline.site import Site, lay_out
+    from newsletter.editions import preview
+    from newsletter.subscribers import Subscribers
+
+    root = root_of(context, site)
+    if not (root / FILE_NAME).exists():
+        lay_out(root, clock.now())
+    place = Site(root)
+    # Whatever the site is set to: a demonstration mails nobody.
+    ours = place.settings.newsletter.model_copy(update={"transport": f"maildir:{OUTBOX}"})
+    place.settings = place.settings.model_copy(update={"newsletter": ours})
+    with output.progress() as progress:
+        published = place.publish([], clock.now(), progress)
+    output.print_problems(published.report.problems)
+    with writing(place.engine) as connection:
+        for email, regions in READERS:
+            Subscribers(connection).join(email, origin="demo", now=clock.now(), confirmed=True, regions=resolve(regions)[0])
+    press = place.press(place.settings.digest[0])
+    account, reason = send_edition(place, press)
+    public = root / place.settings.feeds.folder
+    page = public / "digest-preview.html"
+    _, rendering = preview(press, clock.now())
+    page.write_text(rendering.html.replace(rendering.slot, press.unsubscribe_url("preview")), "utf-8")
+    opened = {
+        "front page": public / "index.html",
+        "Atom feed": public / "feeds" / "atom.xml",
+        "RSS feed": public / "feeds" / "rss.xml",
+        "digest in a browser": page,
+        "digest as it was mailed": root / OUTBOX / "new",
+    }
+    if wants_json(context, as_json):
+        output.print_json({name: str(path) for name, path in opened.items()})
+        return
+    outcome = published.outcome
+    output.say(f"Published {output.counted(outcome.articles, 'article')} in {output.counted(outcome.feeds, 'feed')}.")
+    if account:
+        tell_account(account)
+    else:
+        output.say(reason)
+    output.say("\nOpen:")
+    for name, path in opened.items():
+        output.say(f"  {name + ':':<26}{_shown(path)}")
+
+
+def _shown(path: Path) -> str:
+    return str(path)

@@ -1,0 +1,157 @@
+"""``subscribers``: who gets the digest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dateline.cli import output
+from dateline.cli.app import JsonOption, SiteOption, app, open_site, wants_json
+
+members = typer.Typer(help="Add, import and list those who get the digests.", no_args_is_help=True)
+app.add_typer(members, name="subscribers")
+
+ConfirmedOption = Annotated[
+    bool, typer.Option("--confirmed", help="They have agreed to be mailed. Without this they wait and are not mailed.")
+]
+
+
+@members.command()
+def add(
+    context: typer.Context,
+    email: Annotated[str, typer.Argument(metavar="EMAIL")],
+    region: Annotated[
+        list[str] | None, typer.Option("--region", metavar="CODE", help="Only news of this region; repeatable.")
+    ] = None,
+    digest: Annotated[list[str] | None, typer.Option("--digest", metavar="NAME", help="Only this digest; repeatable.")] = None,
+    confirmed: ConfirmedOption = False,
+    site: SiteOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add a subscriber."""
+    from content.database import writing
+    from content.errors import ConfigError
+    from content.regions import resolve
+    from dateline import clock
+    from newsletter.subscribers import Joined, Subscribers
+
+    place = open_site(context, site)
+    places, unknown = resolve(region or [])
+    if unknown:
+        raise ConfigError(f"--region: {unknown[0].name!r} is no country or subdivision: use a code such as CN or CN-GD")
+    names = [place.digest(name).name for name in digest or []]
+    with writing(place.engine) as connection:
+        joined = Subscribers(connection).join(
+            email, origin="command line", now=clock.now(), confirmed=confirmed, regions=places, digests=names
+        )
+    told = {
+        Joined.ADDED: "added" if confirmed else "added, not confirmed: is not mailed until --confirmed",
+        Joined.CONFIRMED: "was there, is now confirmed",
+        Joined.UNCHANGED: "was there already; nothing changed",
+        Joined.LEFT_BEFORE: "has left before and stays out: only the owner of the address can come back",
+    }
+    if wants_json(context, as_json):
+        output.print_json({"email": email, "result": joined.value})
+    else:
+        output.say(f"{email}: {told[joined]}")
+    if joined is Joined.LEFT_BEFORE:
+        raise typer.Exit(1)
+
+
+@members.command("import")
+def import_(
+    context: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.csv", help="A column 'email', perhaps one 'regions'; or just addresses.")
+    ],
+    confirmed: ConfirmedOption = False,
+    site: SiteOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add subscribers from a CSV file; bad lines are named and the rest goes in."""
+    from content.database import writing
+    from content.errors import Severity
+    from dateline import clock
+    from newsletter.subscribers import Subscribers, import_csv
+
+    place = open_site(context, site)
+    with writing(place.engine) as connection:
+        report = import_csv(Subscribers(connection), file, clock.now(), confirmed=confirmed)
+    rejected = [problem for problem in report.problems if problem.severity is Severity.ERROR]
+    counts = {
+        "lines": report.lines, "added": report.added, "confirmed": report.confirmed, "unchanged": report.unchanged,
+        "left_before": report.left_before, "rejected": len(rejected),
+    }  # fmt: skip
+    if wants_json(context, as_json):
+        output.print_json(counts | {"problems": [str(problem) for problem in report.problems]})
+    else:
+        output.print_problems(report.problems)
+        told = ", ".join(
+            f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items() if number and name != "lines"
+        )
+        waiting = "" if confirmed or not report.added else " (not confirmed: not mailed until imported with --confirmed)"
+        output.say(f"{output.counted(report.lines, 'line')}: {told or 'nothing'}{waiting}")
+    if rejected:
+        raise typer.Exit(1)
+
+
+@members.command("list")
+def list_subscribers(context: typer.Context, site: SiteOption = None, as_json: JsonOption = False) -> None:
+    """List subscribers with their state and preferences."""
+    from content.database import reading
+    from newsletter.subscribers import Subscribers
+
+    place = open_site(context, site)
+    with reading(place.engine) as connection:
+        everybody = list(Subscribers(connection).all())
+    if wants_json(context, as_json):
+        output.print_json([
+            {
+                "email": one.email, "state": one.standing.value, "regions": one.regions, "digests": one.digests,
+                "origin": one.origin, "created_at": one.created_at.isoformat(),
+                "confirmed_at": one.confirmed_at and one.confirmed_at.isoformat(),
+            }
+            for one in everybody
+        ])  # fmt: skip
+        return
+    if not everybody:
+        output.say("There are no subscribers yet: dateline subscribers add EMAIL --confirmed")
+        return
+    output.print_table(
+        ["Email", "State", "Regions", "Digests", "Since"],
+        [
+            (
+                one.email,
+                one.standing,
+                ", ".join(one.regions) or "all",
+                ", ".join(one.digests) or "all",
+                f"{one.created_at:%Y-%m-%d}",
+            )
+            for one in everybody
+        ],
+    )
+
+
+@members.command()
+def remove(
+    context: typer.Context,
+    email: Annotated[str, typer.Argument(metavar="EMAIL")],
+    site: SiteOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a subscriber out, at once and for good."""
+    from content.database import writing
+    from dateline import clock
+    from newsletter.subscribers import Subscribers
+
+    place = open_site(context, site)
+    with writing(place.engine) as connection:
+        left = Subscribers(connection).leave(email, clock.now())
+    if wants_json(context, as_json):
+        output.print_json({"email": email, "left": left})
+    else:
+        output.say(f"{email}: {'is out and will not be mailed' if left else 'was not a subscriber'}")
+    if not left:
+        raise typer.Exit(1)

@@ -1,0 +1,88 @@
+"""How the commands speak: facts on stdout (tables, or JSON for scripts), complaints and progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from content.errors import Problem
+    from dateline.site import Progress
+
+SHOWN = 25
+"""Problems that are shown one by one; `dateline check` shows all."""
+
+
+def say(text: str) -> None:
+    """A fact, on stdout."""
+    print(text)
+
+
+def complain(text: str) -> None:
+    """What is wrong, on stderr."""
+    print(f"dateline: {text}" if "\n" not in text else text, file=sys.stderr)
+
+
+def print_json(value: Any) -> None:
+    """A value for a script, on stdout."""
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
+    """A table, on stdout. Its columns keep their order; long cells wrap."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns, title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(str(cell)) for cell in row))
+    # Piped, a table may be as wide as it needs: what reads it has no edge to keep within.
+    console = Console() if sys.stdout.isatty() else Console(width=200)
+    console.print(table)
+
+
+def print_problems(problems: Sequence[Problem], limit: int | None = SHOWN) -> None:
+    """Problems with files, errors before warnings, on stderr."""
+    ordered = sorted(problems, key=lambda problem: problem.severity != "error")
+    shown = ordered if limit is None else ordered[:limit]
+    for problem in shown:
+        print(problem, file=sys.stderr)
+    if left := len(ordered) - len(shown):
+        print(f"... and {left} more; `dateline check` shows all", file=sys.stderr)
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A progress bar on stderr when that is a terminal, else nothing."""
+    if not sys.stderr.isatty():
+        yield lambda what, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def hear(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        yield hear
+
+
+def shown_time(moment: datetime | None, zone: Any = None) -> str:
+    """A moment in the terminal: to the minute, with its zone."""
+    return f"{moment.astimezone(zone):%a %Y-%m-%d %H:%M %Z}" if moment else "-"
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """``1 article``, ``2 articles``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

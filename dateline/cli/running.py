@@ -1,0 +1,79 @@
+"""``schedule`` and ``run``: the program as a service."""
+
+from __future__ import annotations
+
+import typer
+
+from dateline.cli import output
+from dateline.cli.app import JsonOption, SiteOption, app, open_site, wants_json
+
+
+@app.command()
+def schedule(context: typer.Context, site: SiteOption = None, as_json: JsonOption = False) -> None:
+    """Show when each digest is due, and what was missed."""
+    from dateline import clock
+    from newsletter.schedule import outlook
+
+    place = open_site(context, site)
+    rows = [(place.press(digest), outlook(place.press(digest), clock.now())) for digest in place.settings.digest]
+    rows.sort(key=lambda row: (row[1].next_time is None, row[1].next_time))
+    if wants_json(context, as_json):
+        output.print_json([
+            {
+                "digest": due.digest, "cron": press.digest.cron, "timezone": str(press.zone),
+                "next": due.next_time and due.next_time.isoformat(), "missed": due.missed and str(due.missed),
+                "last_edition": due.last and str(due.last.local_date), "last_state": due.last and due.last.state.value,
+            }
+            for press, due in rows
+        ])  # fmt: skip
+        return
+    if not rows:
+        output.say("There is no [[digest]] in config.toml.")
+        return
+    output.print_table(
+        ["Next", "Digest", "Cron", "Last edition", "Missed"],
+        [
+            (
+                output.shown_time(due.next_time, press.zone),
+                due.digest,
+                f"{press.digest.cron} ({press.zone})",
+                f"{due.last.local_date} ({due.last.state})" if due.last else "-",
+                f"{due.missed}: `dateline run` sends it" if due.missed else "-",
+            )
+            for press, due in rows
+        ],
+    )
+
+
+@app.command()
+def run(context: typer.Context, site: SiteOption = None) -> None:
+    """Send the digests when they are due, until told to stop (SIGTERM or Ctrl-C)."""
+    import logging
+    import signal
+    import threading
+
+    from content.errors import ConfigError
+    from dateline import clock
+    from newsletter.schedule import Schedule, outlook
+    from newsletter.sending import open_transport
+
+    place = open_site(context, site)
+    presses = [place.press(digest) for digest in place.settings.digest]
+    if not presses:
+        raise ConfigError("there is no [[digest]] in config.toml: nothing to run")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True)
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    log = logging.getLogger("dateline")
+    told = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, frame: told.set())
+    service = Schedule(presses, lambda: open_transport(place.root, place.settings.site, place.settings.newsletter), clock.now)
+    for press in presses:
+        due = outlook(press, clock.now())
+        log.info("%s: next on %s", due.digest, output.shown_time(due.next_time, press.zone))
+    service.start()
+    while not told.wait(timeout=3600):
+        pass
+    log.info("stopping: the message on the wire is finished first")
+    service.stop()
+    log.info("stopped")

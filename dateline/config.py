@@ -1,0 +1,164 @@
+"""Reads config.toml and the environment into one typed whole, and says exactly what is wrong with them."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from content.errors import ConfigError
+from content.settings import AuthorSettings, ContentSettings, Section, SiteSettings
+from feeds.settings import FeedSettings
+from newsletter.settings import SECRETS, DigestSettings, NewsletterSettings
+
+FILE_NAME = "config.toml"
+PREFIX = "DATELINE_"
+
+Location = tuple[str | int, ...]
+
+
+class DatabaseSettings(Section):
+    """``[database]``: where everything is kept."""
+
+    path: str = "dateline.db"
+
+
+class Settings(BaseSettings):
+    """The whole configuration of a site. The environment wins over the file."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid")
+
+    site: SiteSettings = SiteSettings()
+    authors: dict[str, AuthorSettings] = Field({})
+    content: ContentSettings = ContentSettings()
+    feeds: FeedSettings = FeedSettings()
+    newsletter: NewsletterSettings = NewsletterSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    digest: list[DigestSettings] = Field([])
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _distinct_digests(self) -> Settings:
+        names = [digest.name for digest in self.digest]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"digest: two digests are called {', '.join(sorted(twice))}; a name is unique and kept for ever")
+        return self
+
+
+def load(root: Path) -> Settings:
+    """The settings of the site in ``root``. Raises ``ConfigError`` naming file, line and key of all that is wrong."""
+    path = root / FILE_NAME
+    try:
+        text = path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no site here; `dateline init {root}` makes one") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error})") from None
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"line (\d+)", str(error))
+        raise ConfigError(f"{path}:{line[1] if line else 1}: is not TOML: {error}") from None
+    lines = _lines(text)
+    newsletter = table.get("newsletter")
+    for name in SECRETS:
+        if isinstance(newsletter, dict) and name in newsletter:
+            _refuse_secret(path, lines, name, f"or name a file that holds it: {name}_file")
+    if isinstance(newsletter, dict) and re.match(r"[^/]*//[^/@]*:[^/@]*@", str(newsletter.get("transport", ""))):
+        _refuse_secret(path, lines, "transport", "without the password here")
+    try:
+        settings = Settings(**table)
+    except ValidationError as error:
+        problems = [_explain(path, lines, problem) for problem in error.errors(include_url=False, include_input=False)]
+        raise ConfigError("\n".join(dict.fromkeys(problems))) from None
+    except SettingsError as error:
+        raise ConfigError(f"environment: {error}") from None
+    return _with_secret_files(root, settings)
+
+
+def _refuse_secret(path: Path, lines: dict[Location, int], name: str, instead: str) -> None:
+    line = lines.get(("newsletter", name), 1)
+    variable = f"{PREFIX}NEWSLETTER__{name.upper()}"
+    raise ConfigError(f"{path}:{line}: newsletter.{name}: secrets do not belong into this file; set {variable}, {instead}")
+
+
+def _with_secret_files(root: Path, settings: Settings) -> Settings:
+    """The settings with the secrets that files hold."""
+    ours = settings.newsletter
+    if ours.smtp_password is None and ours.smtp_password_file:
+        path = root / ours.smtp_password_file
+        try:
+            password = path.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: newsletter.smtp_password_file cannot be read ({error})") from None
+        ours = ours.model_copy(update={"smtp_password": SecretStr(password)})
+    return settings.model_copy(update={"newsletter": ours})
+
+
+def _explain(path: Path, lines: dict[Location, int], problem: Any) -> str:
+    location: Location = tuple(problem["loc"])
+    key = ".".join(f"[{part}]" if isinstance(part, int) else str(part) for part in location).replace(".[", "[")
+    said = str(problem["msg"]).removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        said = "there is no such setting" + _suggestion(location)
+    elif problem["type"] == "missing":
+        said = "is missing"
+    variable = PREFIX + "__".join(str(part) for part in location if not isinstance(part, int)).upper()
+    if any(name.upper() == variable for name in os.environ):
+        return f"environment variable {variable}: {said}"
+    if not location:
+        return f"{path}: {said}"
+    while location and location not in lines:
+        location = location[:-1]
+    return f"{path}:{lines.get(location, 1)}: {key}: {said}"
+
+
+def _suggestion(location: Location) -> str:
+    tables: dict[str, type[Section]] = {
+        "site": SiteSettings, "content": ContentSettings, "feeds": FeedSettings, "newsletter": NewsletterSettings,
+        "database": DatabaseSettings, "digest": DigestSettings, "authors": AuthorSettings,
+    }  # fmt: skip
+    known = list(tables[str(location[0])].model_fields) if len(location) > 1 and location[0] in tables else list(tables)
+    near = difflib.get_close_matches(str(location[-1]), known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+_HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]\n]+?)\s*\]\]?\s*(?:#.*)?$")
+_KEY = re.compile(r"^\s*([\w-]+|\"[^\"]*\")(?:\s*\.\s*([\w-]+))?\s*=")
+
+
+def _lines(text: str) -> dict[Location, int]:
+    """The line (from 1) of each table and key. tomllib does not tell; a scan of the usual layout does."""
+    found: dict[Location, int] = {}
+    table: Location = ()
+    counts: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := _HEADER.match(line):
+            names = tuple(part.strip().strip("\"'") for part in header[2].split("."))
+            table = names
+            if header[1] == "[[":
+                counts[header[2]] = counts.get(header[2], -1) + 1
+                table = (*names, counts[header[2]])
+            found[table] = number
+            found.setdefault(names, number)
+        elif key := _KEY.match(line):
+            parts = tuple(part.strip('"') for part in key.groups() if part)
+            for length in range(1, len(parts) + 1):
+                found.setdefault((*table, *parts[:length]), number)
+    return found

@@ -1,0 +1,157 @@
+"""A site in a folder: its settings, its database, and what the commands do with them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine
+
+from content.archive import Archive
+from content.database import reading, writing
+from content.errors import ConfigError
+from content.intake import Intake, Report
+from content.reading import Reader
+from dateline.config import FILE_NAME, Settings, load
+from dateline.store import memory_store, open_store
+from feeds.publisher import Outcome, Publisher
+from newsletter.editions import Press
+from newsletter.settings import DigestSettings
+from newsletter.tokens import Tokens, load_key
+
+KEY_FILE = "dateline.key"
+
+Progress = Callable[[str, int, int], None]
+"""Hears what is going on, and how much of how much is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What one publish did: with the articles, and with the files that readers fetch."""
+
+    report: Report
+    outcome: Outcome
+
+
+class Site:
+    """The site in the folder ``root``. Raises ``ConfigError`` when its settings are wrong."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.settings: Settings = load(root)
+
+    @property
+    def database(self) -> Path:
+        return self.root / self.settings.database.path
+
+    @cached_property
+    def engine(self) -> Engine:
+        return open_store(self.database)
+
+    def reader(self, now: datetime) -> Reader:
+        return Reader(self.settings.site, self.settings.content, self.settings.authors, now)
+
+    def paths(self, given: Sequence[Path]) -> list[Path]:
+        """The paths to take articles from: those given, or the site's own folder."""
+        if given:
+            return list(given)
+        folder = self.root / self.settings.content.articles
+        if not folder.is_dir():
+            raise ConfigError(f"{folder}: this folder does not exist; name a path, or set content.articles")
+        return [folder]
+
+    def check(self, paths: Sequence[Path], now: datetime, progress: Progress) -> Report:
+        """Reads articles and reports; touches neither database nor files."""
+        with writing(memory_store()) as connection:
+            return self._take(connection, self.paths(paths), now, progress, withdraw_many=False)
+
+    def publish(
+        self, paths: Sequence[Path], now: datetime, progress: Progress, *, dry_run: bool = False, withdraw_many: bool = False
+    ) -> Published:
+        """Takes articles in and brings feeds and pages in line; with ``dry_run`` only says what would be done."""
+        paths = self.paths(paths)
+        if dry_run:
+            engine = self.engine if self.database.exists() else memory_store()
+            with engine.connect().execution_options(dateline_writes=True) as connection, connection.begin() as transaction:
+                published = self._publish(
+                    connection, self._take(connection, paths, now, progress, withdraw_many), now, progress, True
+                )
+                transaction.rollback()
+                return published
+        with writing(self.engine) as connection:
+            report = self._take(connection, paths, now, progress, withdraw_many)
+        with reading(self.engine) as connection:
+            return self._publish(connection, report, now, progress, False)
+
+    def _take(
+        self, connection: Connection, paths: Sequence[Path], now: datetime, progress: Progress, withdraw_many: bool
+    ) -> Report:
+        intake = Intake(Archive(connection), self.reader(now), self.root, withdraw_many=withdraw_many)
+        return intake.take(paths, lambda done, total: progress("Reading", done, total))
+
+    def _publish(self, connection: Connection, report: Report, now: datetime, progress: Progress, dry_run: bool) -> Published:
+        ours = self.settings
+        publisher = Publisher(self.root, ours.site, ours.content, ours.feeds, dry_run=dry_run)
+        stale = [event.old_slug for event in report.events if event.old_slug]
+        outcome = publisher.publish(Archive(connection), now, stale, lambda done, total: progress("Publishing", done, total))
+        return Published(report, outcome)
+
+    # The newsletter
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        ours = self.settings.newsletter
+        if ours.secret_key:
+            return Tokens(ours.secret_key.get_secret_value())
+        named = ours.secret_key_file
+        return Tokens(load_key(self.root / (named or KEY_FILE), create=named is None))
+
+    def digest(self, name: str) -> DigestSettings:
+        """The digest of this name. Raises ``ConfigError`` naming those there are."""
+        for digest in self.settings.digest:
+            if digest.name == name:
+                return digest
+        known = ", ".join(digest.name for digest in self.settings.digest) or "none"
+        raise ConfigError(f"there is no digest {name!r}; {self.root / FILE_NAME} has: {known}")
+
+    def press(self, digest: DigestSettings) -> Press:
+        return Press(self.root, self.engine, self.settings.site, self.settings.newsletter, digest, self.tokens)
+
+
+def defaults() -> Path:
+    """The folder with the sample site: in the installed package, or the root of a checkout."""
+    shipped = Path(__file__).parent / "defaults"
+    return shipped if shipped.is_dir() else Path(__file__).parent.parent
+
+
+IGNORED = "dateline.db*\ndateline.key\npublic/\noutbox/\n"
+"""What a site's version control should leave alone."""
+
+
+def lay_out(root: Path, now: datetime) -> list[Path]:
+    """Lays out a new site: the sample's settings, templates and articles. Overwrites nothing; returns what it made."""
+    config = root / FILE_NAME
+    if config.exists():
+        raise ConfigError(f"{config}: there is a site here already; nothing was changed")
+    source = defaults()
+    made = []
+    try:
+        for file in sorted(path for name in ("articles", "templates") for path in (source / name).rglob("*") if path.is_file()):
+            target = root / file.relative_to(source)
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, target)
+                made.append(target)
+        ignored = root / ".gitignore"
+        if not ignored.exists():
+            ignored.write_text(IGNORED)
+            made.append(ignored)
+        text = (source / FILE_NAME).read_text("utf-8")
+        config.write_text(text.replace("owned_since = 2026-01-01", f"owned_since = {now.date()}"), "utf-8")
+    except OSError as error:
+        raise ConfigError(f"{error.filename or root}: cannot be written ({error.strerror})") from None
+    return [*made, config]

@@ -1,0 +1,1 @@
+"""The first floor, on the left: articles become feeds and pages."""

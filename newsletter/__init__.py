@@ -1,0 +1,1 @@
+"""The first floor, on the right: articles and subscribers become deliveries."""

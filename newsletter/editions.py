@@ -1,0 +1,146 @@
+"""One edition from beginning to end: chosen, rendered, frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Engine
+
+from content.archive import Archive
+from content.article import Article
+from content.database import reading, writing
+from content.regions import region
+from content.settings import SiteSettings
+from newsletter.digest import Choice, History, choose, lies_in
+from newsletter.ledger import Edition, EditionState, Ledger
+from newsletter.message import Sender
+from newsletter.rendering import Renderer, Rendering
+from newsletter.settings import DigestSettings, NewsletterSettings
+from newsletter.subscribers import Subscribers, unpacked
+from newsletter.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """All that one digest needs to make its editions and to sign its letters."""
+
+    root: Path
+    engine: Engine
+    site: SiteSettings
+    newsletter: NewsletterSettings
+    digest: DigestSettings
+    tokens: Tokens
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone that the digest's dates are in."""
+        return ZoneInfo(self.digest.timezone) if self.digest.timezone else self.site.zone
+
+    @property
+    def renderer(self) -> Renderer:
+        return Renderer(self.root, self.site, self.newsletter, self.digest, self.zone)
+
+    @property
+    def sender(self) -> Sender:
+        ours = self.newsletter
+        return Sender(
+            name=ours.from_name or self.site.title, email=ours.from_email or f"newsletter@{self.site.host}",
+            reply_to=ours.reply_to or "", host=self.site.host, unsubscribe_email=ours.unsubscribe_email or "",
+        )  # fmt: skip
+
+    def unsubscribe_url(self, public_id: str) -> str:
+        """A subscriber's own link for leaving."""
+        path = self.newsletter.unsubscribe_path.format(token=self.tokens.unsubscribe(public_id))
+        return self.site.absolute(path)
+
+    def local_date(self, moment: datetime) -> date:
+        """The date that ``moment`` falls on where the digest is at home."""
+        return moment.astimezone(self.zone).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What came of making an edition: the edition, or the reason why there is none."""
+
+    edition: Edition | None
+    reason: str = ""
+
+
+def explain(press: Press, now: datetime) -> list[Choice]:
+    """Of each article of the archive, whether the next edition carries it and why."""
+    with reading(press.engine) as connection:
+        everything = Archive(connection).with_ids([one.id for one in Archive(connection).kept()])
+        return choose(everything, press.digest, Ledger(connection).history(press.digest.name), now)
+
+
+def preview(press: Press, now: datetime) -> tuple[list[Article], Rendering]:
+    """What the next edition would look like to a member of all regions; when nothing is new, what the first would."""
+    with reading(press.engine) as connection:
+        articles = _chosen(connection, press, now) or _chosen(connection, press, now, afresh=True)
+    day = press.local_date(now)
+    return articles, press.renderer.render(articles, day, press.tokens.slot(f"{press.digest.name}.{day}"))
+
+
+def make(press: Press, day: date, now: datetime, *, scheduled: bool) -> Made:
+    """Makes the edition of a local date, unless there is one, nothing to say, or nobody to say it to.
+
+    A scheduled run leaves a note that the date had no news, so that a later start of the scheduler does not take
+    the date up again; a run by hand may.
+    """
+    name = press.digest.name
+    with reading(press.engine) as connection:
+        if reason := _taken(Ledger(connection), name, day, scheduled=scheduled):
+            return Made(None, reason)
+        articles = _chosen(connection, press, now)
+        preferences = Subscribers(connection).preferences(name)
+    if not articles:
+        if scheduled:
+            with writing(press.engine) as connection:
+                Ledger(connection).skip(name, day, now)
+        return Made(None, f"{name}: no article is new since the last edition; the edition of {day} is skipped")
+    if not preferences:
+        return Made(None, f"{name}: there is no confirmed subscriber; no edition was made")
+    renderings = _renderings(press, articles, [regions for regions, _ in preferences], day)
+    if not renderings:
+        return Made(None, f"{name}: no subscriber's regions are in the news; no edition was made")
+    with writing(press.engine) as connection:
+        edition = Ledger(connection).make(name, day, articles, renderings, now)
+    if edition is None:
+        return Made(None, f"{name}: another process made the edition of {day}")
+    return Made(edition)
+
+
+def _taken(ledger: Ledger, name: str, day: date, *, scheduled: bool) -> str:
+    there = ledger.edition(name, day)
+    if there is None or (there.state is EditionState.SKIPPED and not scheduled):
+        return ""
+    was = {
+        EditionState.SENT: f"was sent to {there.recipients} already; nothing was sent again",
+        EditionState.SENDING: "is being sent",
+        EditionState.SKIPPED: "was skipped: there was no news",
+    }
+    return f"{name}: the edition of {day} {was[there.state]}"
+
+
+def _chosen(connection: Connection, press: Press, now: datetime, *, afresh: bool = False) -> list[Article]:
+    history = History({}, None) if afresh else Ledger(connection).history(press.digest.name)
+    choices = choose(Archive(connection).public(now), press.digest, history, now)
+    return [choice.article for choice in choices if choice.included]
+
+
+def _renderings(press: Press, articles: list[Article], preferences: list[str], day: date) -> dict[str, Rendering]:
+    """A rendering for every preference that has news; equal article lists share one."""
+    slot, renderer = press.tokens.slot(f"{press.digest.name}.{day}"), press.renderer
+    shared: dict[tuple[str, ...], Rendering] = {}
+    renderings: dict[str, Rendering] = {}
+    for packed in preferences:
+        places = [region(code) for code in unpacked(packed)]
+        wanted = [article for article in articles if not places or lies_in(article, places)]
+        ids = tuple(article.id for article in wanted)
+        if wanted:
+            shared[ids] = shared.get(ids) or renderer.render(wanted, day, slot)
+            renderings[packed] = shared[ids]
+    return renderings

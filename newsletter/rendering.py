@@ -1,0 +1,143 @@
+"""An edition's articles become HTML (Jinja2, then MJML) and text (Jinja2), once a variant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import mjml
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from content.article import Article, Image
+from content.dates import shown_date
+from content.errors import DatelineError
+from content.settings import SiteSettings
+from content.text import one_line, shorten
+from newsletter.settings import DigestSettings, NewsletterSettings
+
+
+class RenderingError(DatelineError):
+    """A template is missing or wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteView:
+    title: str
+    url: str
+    description: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class DigestView:
+    name: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class EditionView:
+    date_text: str
+    preview: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleView:
+    """An article, as the digest's templates see it: plain text throughout."""
+
+    title: str
+    url: str
+    summary: str
+    section: str
+    byline: str
+    regions: list[str]
+    date_text: str
+    reading_text: str
+    image: Image | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """A variant as it is frozen: ``slot`` stands in HTML and text where each subscriber's own link goes."""
+
+    subject: str
+    html: str
+    text: str
+    slot: str
+
+
+class Renderer:
+    """Renders a digest's variants from the site's templates, which are sandboxed and see only these views."""
+
+    def __init__(
+        self, root: Path, site: SiteSettings, newsletter: NewsletterSettings, digest: DigestSettings, zone: ZoneInfo
+    ) -> None:
+        self.site = site
+        self.newsletter = newsletter
+        self.digest = digest
+        self.zone = zone
+        self.folder = root / newsletter.templates
+        loader = FileSystemLoader(self.folder)
+        # Article text is data: autoescape keeps it text in MJML, and MJML keeps it text in HTML.
+        self._markup = ImmutableSandboxedEnvironment(
+            loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        )
+        self._text = ImmutableSandboxedEnvironment(
+            loader=loader, autoescape=False, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        )  # fmt: skip
+
+    def render(self, articles: Sequence[Article], day: date, slot: str) -> Rendering:
+        """The rendering of an edition of ``day`` with these articles. Raises ``RenderingError`` naming file and line."""
+        shown = [self._article(article) for article in articles]
+        site = SiteView(self.site.title, f"{self.site.url}/", self.site.description, self.site.language)
+        digest = DigestView(self.digest.name, self.digest.title)
+        moment = datetime(day.year, day.month, day.day, 12, tzinfo=self.zone)
+        date_text = shown_date(moment, self.site.language, "full")
+        views = {"site": site, "digest": digest, "articles": shown}
+        subject = self._subject({**views, "edition": EditionView(date_text, "", "")})
+        preview = shorten(" · ".join(article.title for article in shown[1:4]) or (shown[0].summary if shown else ""), 140)
+        views |= {
+            "edition": EditionView(date_text, preview, subject),
+            "unsubscribe_url": slot,
+            "reason": f"You get this because you joined {self.digest.title} from {self.site.title}.",
+            "postal_address": self.newsletter.postal_address,
+        }
+        return Rendering(subject, self._html(views), self._render(self._text, "digest.txt", views), slot)
+
+    def _subject(self, views: dict[str, object]) -> str:
+        try:
+            written = self._text.from_string(self.digest.subject).render(views)
+        except TemplateError as error:
+            raise RenderingError(f"the subject template of the digest {self.digest.name!r}: {error.message}") from None
+        return shorten(one_line(written), 200) or self.digest.title
+
+    def _html(self, views: dict[str, object]) -> str:
+        markup = self._render(self._markup, "digest.mjml", views)
+        try:
+            return mjml.mjml2html(markup, disable_comments=False, fonts={}, include_loader=_no_includes)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise RenderingError(f"{self.folder / 'digest.mjml'}: is not valid MJML ({error})") from None
+
+    def _render(self, environment: ImmutableSandboxedEnvironment, name: str, views: dict[str, object]) -> str:
+        try:
+            return environment.get_template(name).render(views)
+        except TemplateError as error:
+            line = getattr(error, "lineno", None)
+            where = f"{self.folder / (getattr(error, 'name', None) or name)}{f':{line}' if line else ''}"
+            raise RenderingError(f"{where}: {error.message}") from None
+
+    def _article(self, article: Article) -> ArticleView:
+        return ArticleView(
+            title=article.title, url=article.url, summary=article.summary.text, section=article.section,
+            byline=article.byline, regions=[place.name for place in article.regions],
+            date_text=shown_date(article.published.astimezone(self.zone), self.site.language),
+            reading_text=f"{article.reading_minutes} min read", image=article.image,
+        )  # fmt: skip
+
+
+def _no_includes(path: str) -> str:
+    raise ValueError(f"mj-include is not supported: {path!r}; use Jinja's include")

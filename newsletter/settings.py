@@ -1,0 +1,95 @@
+"""What the operator sets about the newsletter: ``[newsletter]`` and each ``[[digest]]``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, EmailStr, Field, SecretStr, field_validator, model_validator
+
+from content.regions import Region, resolve
+from content.settings import Line, Section, ZoneName
+from newsletter.transport import TransportAddress
+
+
+def _transport(url: str) -> str:
+    TransportAddress.parse(url)
+    return url
+
+
+class NewsletterSettings(Section):
+    """``[newsletter]``: who sends, through what, and what happens when something goes wrong."""
+
+    transport: Annotated[str, AfterValidator(_transport)] = "maildir:outbox"
+    from_name: Line = ""
+    from_email: EmailStr | None = None
+    reply_to: EmailStr | None = None
+    unsubscribe_path: str = "unsubscribe/{token}"
+    unsubscribe_email: EmailStr | None = None
+    postal_address: Line = ""
+    templates: str = "templates"
+    in_doubt: Literal["resend", "hold"] = "resend"
+    retry_minutes: list[Annotated[float, Field(gt=0, le=10080)]] = Field([5, 15, 60, 240, 720])
+    timeout_seconds: float = Field(60, gt=0, le=600)
+    ca_file: Path | None = None
+
+    # Secrets: from the environment, or from files that are named there.
+    secret_key: SecretStr | None = None
+    secret_key_file: Path | None = None
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_password_file: Path | None = None
+
+    @field_validator("unsubscribe_path")
+    @classmethod
+    def _names_the_token(cls, path: str) -> str:
+        if "{token}" not in path or path.replace("{token}", "").count("{"):
+            raise ValueError("must be a path below the site that contains {token}, such as 'unsubscribe/{token}'")
+        return path
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, key: SecretStr | None) -> SecretStr | None:
+        if key and len(key.get_secret_value()) < 16:
+            raise ValueError("must have at least 16 characters")
+        return key
+
+
+SECRETS = ("secret_key", "smtp_password")
+"""Settings of ``[newsletter]`` that config.toml must not hold."""
+
+
+class DigestSettings(Section):
+    """``[[digest]]``: a named newsletter, when it is due, and what it carries."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
+    title: Line
+    cron: str = "0 7 * * *"
+    timezone: ZoneName | None = None
+    sections: list[Line] = Field([])
+    regions: list[Line] = Field([])
+    limit: int = Field(12, ge=1, le=100)
+    order: Literal["weight", "newest"] = "weight"
+    freshness_days: float = Field(7, gt=0, le=366)
+    late_hours: float = Field(12, ge=0, le=168)
+    subject: str = "{{ digest.title }}: {{ articles[0].title }}"
+
+    @field_validator("cron")
+    @classmethod
+    def _a_cron_line(cls, cron: str) -> str:
+        from newsletter.cron import parse_cron
+
+        parse_cron(cron)
+        return cron
+
+    @model_validator(mode="after")
+    def _known_regions(self) -> Self:
+        if unknown := resolve(self.regions)[1]:
+            names = ", ".join(repr(one.name) for one in unknown)
+            raise ValueError(f"regions: {names} is no country or subdivision: use codes such as CN or CN-GD")
+        return self
+
+    @property
+    def places(self) -> list[Region]:
+        """The regions that the digest is limited to; none means all."""
+        return resolve(self.regions)[0]

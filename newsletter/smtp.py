@@ -1,0 +1,162 @@
+"""Sending over SMTP (RFC 5321): one connection kept open, TLS verified, every reply understood."""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import ssl
+from pathlib import Path
+
+from newsletter.transport import LostReplyError, Message, Outcome, Reply, TransportAddress, TransportError
+
+_POLICY = re.compile(r"^5\.7\.\d+")
+"""Enhanced status codes (RFC 3463) that mean us, not the recipient."""
+_STUFFING = re.compile(rb"(?m)^\.")
+
+
+class SmtpTransport:
+    """A :class:`newsletter.transport.Transport` to one SMTP server.
+
+    ``ca_file`` holds certificates to trust besides the system's. Where TLS was asked for, nothing is ever sent
+    without it.
+    """
+
+    def __init__(
+        self,
+        address: TransportAddress,
+        *,
+        hello: str,
+        user: str = "",
+        password: str = "",
+        timeout: float = 60,
+        ca_file: Path | None = None,
+    ) -> None:
+        self.address = address
+        self._hello = hello
+        self._user = user or address.user
+        self._password = password or address.password
+        self._timeout = timeout
+        self._ca_file = ca_file
+        self._server: smtplib.SMTP | None = None
+
+    def send(self, message: Message) -> Reply:
+        for fresh in (False, True):
+            fresh = fresh or self._server is None
+            server = self._server or self._connect()
+            try:
+                reply = self._envelope(server, message)
+            except (smtplib.SMTPServerDisconnected, OSError) as error:
+                # Nothing of the message was written yet: a server may close a connection after so many messages.
+                self._drop()
+                if fresh:
+                    raise TransportError(f"{self.address}: the connection broke ({_words(error)})") from None
+                continue
+            return reply or self._data(server, message)
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        if self._server:
+            try:
+                self._server.quit()
+            except (smtplib.SMTPException, OSError):
+                self._server.close()
+        self._server = None
+
+    def _drop(self) -> None:
+        if self._server:
+            self._server.close()
+        self._server = None
+
+    def _connect(self) -> smtplib.SMTP:
+        at, secure = self.address, self.address.scheme != "smtp"
+        try:
+            context = ssl.create_default_context() if secure else None
+            if context and self._ca_file:
+                context.load_verify_locations(self._ca_file)
+            if at.scheme == "smtps":
+                assert context
+                server: smtplib.SMTP = smtplib.SMTP_SSL(
+                    at.host, at.port, local_hostname=self._hello, timeout=self._timeout, context=context
+                )
+            else:
+                server = smtplib.SMTP(at.host, at.port, local_hostname=self._hello, timeout=self._timeout)
+            try:
+                if at.scheme == "smtp+starttls":
+                    server.starttls(context=context)
+                server.ehlo_or_helo_if_needed()
+                if self._user:
+                    server.login(self._user, self._password)
+            except BaseException:
+                server.close()
+                raise
+        except smtplib.SMTPNotSupportedError as error:
+            raise TransportError(
+                f"{at}: the server does not offer what the transport asks for ({error}); nothing was sent"
+            ) from None
+        except smtplib.SMTPAuthenticationError as error:
+            raise TransportError(
+                f"{at}: the server refuses user and password ({_said(error.smtp_code, error.smtp_error)})"
+            ) from None
+        except ssl.SSLError as error:
+            raise TransportError(f"{at}: TLS failed ({error.reason or error}); nothing was sent") from None
+        except (smtplib.SMTPException, OSError) as error:
+            raise TransportError(f"{at}: cannot connect ({_words(error)})") from None
+        self._server = server
+        return server
+
+    def _envelope(self, server: smtplib.SMTP, message: Message) -> Reply | None:
+        """MAIL, RCPT and DATA. ``None`` when the server wants the message now."""
+        code, words = server.mail(message.sender)
+        if code == 421:
+            raise smtplib.SMTPServerDisconnected(_said(code, words))
+        if code >= 500:
+            raise TransportError(f"{self.address}: the server refuses the sender {message.sender} ({_said(code, words)})")
+        if code < 400:
+            code, words = server.rcpt(message.recipient)
+            if code == 421:
+                raise smtplib.SMTPServerDisconnected(_said(code, words))
+        if code < 400:
+            code, words = server.docmd("DATA")
+            if code == 354:
+                return None
+        reply = self._reply(code, words)
+        server.rset()
+        return reply
+
+    def _data(self, server: smtplib.SMTP, message: Message) -> Reply:
+        stuffed = _STUFFING.sub(b"..", message.content)
+        end = b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n"
+        try:
+            server.send(stuffed)
+        except (smtplib.SMTPServerDisconnected, OSError) as error:
+            # Without its final dot no server takes a message (RFC 5321 4.1.1.4).
+            self._drop()
+            raise TransportError(f"{self.address}: the connection broke within a message ({_words(error)})") from None
+        try:
+            server.send(end)
+            code, words = server.getreply()
+        except (smtplib.SMTPException, OSError) as error:
+            self._drop()
+            raise LostReplyError(f"{self.address}: no reply after the message was written ({_words(error)})") from None
+        if code == 421:
+            self._drop()
+        return self._reply(code, words)
+
+    def _reply(self, code: int, words: bytes) -> Reply:
+        said = _said(code, words)
+        if 200 <= code < 300:
+            return Reply(Outcome.ACCEPTED, said)
+        if 400 <= code < 500:
+            return Reply(Outcome.DEFERRED, said)
+        if _POLICY.match(words.decode("utf-8", "replace")):
+            raise TransportError(f"{self.address}: the server refuses us, not the recipient ({said})")
+        return Reply(Outcome.REFUSED, said)
+
+
+def _said(code: int, words: bytes | str) -> str:
+    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+    return f"{code} {' '.join(text.split())}"
+
+
+def _words(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
