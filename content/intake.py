@@ -10,7 +10,7 @@ from pathlib import Path
 
 from content.archive import LIVE, Archive, Kept, Origin
 from content.article import Article, State
-from content.errors import DatelineError, Problem, Severity
+from content.errors import ConfigError, Problem, Severity
 from content.reading import SUFFIXES, Reader, Reading
 
 RACY_NS = 2_000_000_000
@@ -57,7 +57,7 @@ class Report:
         return sum(event.change is change for event in self.events)
 
 
-class PathError(DatelineError):
+class PathError(ConfigError):
     """A path that is neither a file nor a folder, nor one that an article came from."""
 
 

@@ -44,7 +44,7 @@ class Shelf:
         self.folder = folder
         self.dry_run = dry_run
         self.outcome = Outcome()
-        self._aside = folder / ".dateline"
+        self._aside = folder / ".dateline-half"
 
     @contextmanager
     def opened(self) -> Iterator[None]:
@@ -53,12 +53,15 @@ class Shelf:
             yield
             return
         try:
-            self._aside.mkdir(parents=True, exist_ok=True)
-            with (self._aside / "lock").open("w") as lock:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                for leftover in self._aside.glob("*.half"):
-                    leftover.unlink()
+                shutil.rmtree(self._aside, ignore_errors=True)
                 yield
+                shutil.rmtree(self._aside, ignore_errors=True)
+            finally:
+                os.close(lock)
         except OSError as error:
             raise PublishError(f"{error.filename or self.folder}: cannot be written ({error.strerror})") from error
 
@@ -102,7 +105,9 @@ class Shelf:
                 target.parent.rmdir()
 
     def _half(self) -> Path:
-        return self._aside / f"{os.getpid()}.half"
+        # On the same file system as its place, so that moving it there is one step.
+        self._aside.mkdir(exist_ok=True)
+        return self._aside / "half"
 
     @staticmethod
     def _into_place(half: Path, target: Path) -> None:

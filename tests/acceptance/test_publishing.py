@@ -1,0 +1,155 @@
+"""What an editor does at the command line, and what readers see of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import feedparser
+
+from conftest import Program, write_article
+
+
+def entries(site: Path, name: str = "atom.xml") -> list[feedparser.FeedParserDict]:
+    parsed = feedparser.parse((site / "public" / "feeds" / name).read_bytes())
+    assert parsed.bozo is False
+    return list(parsed.entries)
+
+
+def test_a_file_that_disappears_withdraws_its_article(dateline: Program, site: Path) -> None:
+    path = write_article(site, region="CN")
+    write_article(site, "2026-11-03-second.md", title="Second news")
+    dateline("publish")
+    path.unlink()
+    told = json.loads(dateline("publish", "--json").stdout)
+    assert [change["change"] for change in told["changes"]] == ["withdrawn"]
+    assert [entry.title for entry in entries(site)] == ["Second news"]
+    assert entries(site, "regions/cn/atom.xml") == []
+    assert not (site / "public" / "articles" / "first" / "index.html").exists()
+
+
+def test_an_id_of_a_withdrawn_article_is_never_given_to_another(dateline: Program, site: Path) -> None:
+    path = write_article(site)
+    dateline("publish")
+    old = entries(site)[0].id
+    path.unlink()
+    dateline("publish")
+    write_article(site, title="Quite another story")
+    dateline("publish")
+    assert entries(site)[0].id != old
+
+
+def test_a_correction_keeps_the_id_and_the_date_and_tells_when_it_was_made(dateline: Program, site: Path) -> None:
+    """Invariant 26: ids and dates are stable over rebuilds."""
+    path = write_article(site)
+    dateline("publish")
+    before = entries(site)[0]
+    path.rename(path.with_name("renamed-file.md"))
+    dateline("publish")
+    write_article(site, "renamed-file.md", title="First news, corrected", date="2026-11-02", slug="a-new-slug")
+    dateline("publish")
+    after = entries(site)[0]
+    assert after.title == "First news, corrected"
+    assert (after.id, after.published) == (before.id, before.published)
+    assert after.updated > before.updated
+    assert after.link == "https://news.test/articles/a-new-slug/"
+
+
+def test_what_is_wrong_is_named_and_the_rest_is_published(dateline: Program, site: Path) -> None:
+    write_article(site, "2026-11-01-good.md", title="Good news")
+    write_article(site, "2026-11-02-a.md", title="One", slug="same")
+    write_article(site, "2026-11-02-b.md", title="Other", slug="Same")
+    write_article(site, "2026-11-02-c.md", title="No day", date="sometime")
+    write_article(site, "2026-11-02-d.md", title='""')
+    (site / "articles" / "noise.md").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    done = dateline("publish", code=1)
+    for line in ("2026-11-02-b.md:3: error", "2026-11-02-c.md:3: error", "2026-11-02-d.md:2: error", "noise.md:1: error"):
+        assert line in done.stderr
+    assert {entry.title for entry in entries(site)} == {"Good news", "One"}
+
+
+def test_check_reports_and_writes_nothing(dateline: Program, site: Path) -> None:
+    write_article(site)
+    write_article(site, "2026-11-02-bad.md", title="Bad", date="13/13/2026")
+    before = {path for path in site.rglob("*")}
+    done = dateline("check", code=1)
+    assert "2026-11-02-bad.md:3: error" in done.stderr
+    assert {path for path in site.rglob("*")} == before
+
+
+def test_a_dry_run_writes_nothing_and_says_what_it_would(dateline: Program, site: Path) -> None:
+    write_article(site)
+    before = set(site.rglob("*"))
+    told = json.loads(dateline("publish", "--dry-run", "--json").stdout)
+    assert "feeds/atom.xml" in told["written"]
+    assert set(site.rglob("*")) == before
+    dateline("publish")
+    write_article(site, "2026-11-03-second.md", title="Second news")
+    feed = (site / "public" / "feeds" / "atom.xml").read_bytes()
+    assert "would write" in dateline("publish", "--dry-run").stdout
+    assert (site / "public" / "feeds" / "atom.xml").read_bytes() == feed
+    assert json.loads(dateline("publish", "--json").stdout)["changes"][0]["change"] == "new"
+
+
+def test_regions_are_categories_with_code_scheme_and_name(dateline: Program, site: Path) -> None:
+    write_article(site, regions="[China, Beijing, IN, Shenzhen]")
+    done = dateline("publish")
+    assert "'Shenzhen' is not known and is kept as a tag" in done.stderr
+    tags = entries(site)[0].tags
+    assert {(tag.term, tag.scheme, tag.label) for tag in tags if tag.scheme} == {
+        ("CN", "urn:iso:std:iso:3166:-1", "China"),
+        ("CN-BJ", "urn:iso:std:iso:3166:-2", "Beijing"),
+        ("IN", "urn:iso:std:iso:3166:-1", "India"),
+    }
+    assert [tag.term for tag in tags if not tag.scheme] == ["Shenzhen"]
+    domains = {(tag.term, tag.scheme) for tag in entries(site, "rss.xml")[0].tags}
+    assert {("China", "urn:iso:std:iso:3166:-1"), ("CN-BJ", "urn:iso:std:iso:3166:-2")} <= domains
+    for code in ("cn", "cn-bj", "in"):
+        assert len(entries(site, f"regions/{code}/atom.xml")) == len(entries(site, f"regions/{code}/rss.xml")) == 1
+
+
+def test_text_pasted_from_a_page_is_understood(dateline: Program, site: Path) -> None:
+    (site / "articles" / "pasted.txt").write_text(
+        "Kenya Sets Date for Spectrum Auction\n"
+        "The regulator wants four bidders and a cheaper floor.\n\n"
+        "Amina Odhiambo\nAmina Odhiambo writes about African networks.\n\n"
+        "October 24, 2024\n1 Min Read\n\n"
+        "Kenya will auction spectrum in the 700 MHz band in March, the regulator said on Thursday.\n\n"
+        "Four operators have asked for the papers.\n\n"
+        "You may also like\nUganda lifts its levy\nSubscribe\nJoin 56,000+ members, it is free\n"
+    )
+    dateline("publish")
+    entry = entries(site)[0]
+    assert entry.title == "Kenya Sets Date for Spectrum Auction"
+    assert entry.published.startswith("2024-10-23T22:00")  # midnight in the site's time zone
+    assert entry.author == "Amina Odhiambo"
+    assert entry.summary == "The regulator wants four bidders and a cheaper floor."
+    assert "56,000" not in entry.content[0].value and "1 Min" not in entry.content[0].value
+
+
+def test_a_future_article_waits_for_its_time(dateline: Program, site: Path) -> None:
+    """Invariant 27."""
+    write_article(site, "later.md", title="Embargoed", date="2199-01-01")
+    told = json.loads(dateline("publish", "--json").stdout)
+    assert told["articles"] == 0
+    assert entries(site) == []
+
+
+def test_the_options_may_stand_before_or_behind_the_command(dateline: Program, site: Path) -> None:
+    write_article(site)
+    assert json.loads(dateline("--json", "check").stdout)["files"] == 1
+    assert json.loads(dateline("check", "--site", site, "--json").stdout)["files"] == 1
+
+
+def test_usage_and_config_errors_exit_with_2(dateline: Program, site: Path) -> None:
+    """Invariant 31."""
+    config = site / "config.toml"
+    good = config.read_text()
+    config.write_text(good.replace('title = "The Daily Test"', 'titel = "x"'))
+    done = dateline("publish", code=2)
+    assert f"{config}:2: site.titel: there is no such setting; did you mean 'title'?" in done.stderr
+    assert not (site / "dateline.db").exists()
+    config.write_text(good)
+    assert "no such file" in dateline("publish", site / "nowhere.md", code=2).stderr
+    dateline("publish", "--no-such-option", code=2)
+    assert "there is no digest 'weekly'" in dateline("digest", "send", "weekly", code=2).stderr

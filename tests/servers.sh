@@ -1,0 +1,29 @@
+#!/bin/sh
+# Installs the real programs that tests use, from Debian's packages, when this runs as root and they are missing:
+# Postfix for its smtp-sink, newsboat as a feed reader, Chromium to see what people see.
+set -eu
+
+missing=""
+[ -x /usr/sbin/smtp-sink ] || missing="$missing postfix"
+command -v newsboat >/dev/null || missing="$missing newsboat"
+command -v chromium >/dev/null || missing="$missing chromium fonts-liberation"
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "Not installed:$missing. The tests that need them are skipped (as root on Debian they would be installed)."
+    exit 0
+fi
+
+echo "Installing$missing ..."
+export DEBIAN_FRONTEND=noninteractive
+echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-selections
+# Nothing that is installed here is to run by itself.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' > "$policy"
+    chmod +x "$policy"
+    trap 'rm -f "$policy"' EXIT
+fi
+apt-get update -qq
+# shellcheck disable=SC2086
+apt-get install -qqy --no-install-recommends $missing >/dev/null
