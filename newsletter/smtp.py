@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import smtplib
+import socket
 import ssl
 from pathlib import Path
 
@@ -84,6 +85,9 @@ class SmtpTransport:
                 if at.scheme == "smtp+starttls":
                     server.starttls(context=context)
                 server.ehlo_or_helo_if_needed()
+                # The final dot follows the message at once, instead of waiting for the message to be acknowledged.
+                if server.sock:
+                    server.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if self._user:
                     server.login(self._user, self._password)
             except BaseException:

@@ -7,8 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from conftest import Program, need, write_article
+from programs import Program, need, write_article
 
 
 @pytest.mark.parametrize("name", ["atom.xml", "rss.xml", "regions/cn/atom.xml", "regions/cn-bj/rss.xml"])

@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 import feedparser
-
-from conftest import Program, write_article
+from programs import Program, write_article
 
 
 def entries(site: Path, name: str = "atom.xml") -> list[feedparser.FeedParserDict]:
@@ -71,10 +70,10 @@ def test_what_is_wrong_is_named_and_the_rest_is_published(dateline: Program, sit
 def test_check_reports_and_writes_nothing(dateline: Program, site: Path) -> None:
     write_article(site)
     write_article(site, "2026-11-02-bad.md", title="Bad", date="13/13/2026")
-    before = {path for path in site.rglob("*")}
+    before = set(site.rglob("*"))
     done = dateline("check", code=1)
     assert "2026-11-02-bad.md:3: error" in done.stderr
-    assert {path for path in site.rglob("*")} == before
+    assert set(site.rglob("*")) == before
 
 
 def test_a_dry_run_writes_nothing_and_says_what_it_would(dateline: Program, site: Path) -> None:

@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 import feedparser
-
-from conftest import Program
+from programs import Program
 
 
 def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
