@@ -76,10 +76,13 @@ def date_of_line(line: str, zone: tzinfo) -> datetime | None:
     bare = _LABEL.sub("", line.strip()).replace(" at ", " ")
     if len(bare) > 60 or not _YEAR.search(bare):
         return None
-    try:
-        return parse_date(bare, zone)
-    except ValueError:
-        return None
+    # An abbreviation that names no zone for certain (IST) costs some hours, not the date.
+    for text in (bare, re.sub(r"\s+\(?[A-Z]{2,5}\)?$", "", bare)):
+        try:
+            return parse_date(text, zone)
+        except ValueError:
+            continue
+    return None
 
 
 def date_of_file_name(stem: str, zone: tzinfo) -> datetime | None:

@@ -15,6 +15,7 @@ Value: TypeAlias = "str | list[Value] | dict[str, Value]"
 
 _FENCE = {"---": re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE), "+++": re.compile(r"^\+\+\+[ \t]*$", re.MULTILINE)}
 _OPENING = re.compile(r"\A(---|\+\+\+)[ \t]*\n")
+_HEADER_FIELD = re.compile(r"^([A-Za-z][\w -]{0,30}):[ \t]*(.*)$")
 _TOML_KEY = re.compile(r"^\s*(?:\[+\s*)?[\"']?([\w-]+)[\"']?\s*(?:=|\.|\])")
 _TOML_LINE = re.compile(r"line (\d+)")
 
@@ -42,14 +43,14 @@ class Document:
 
 
 def split(text: str) -> Document:
-    """Parts ``text`` (lines ending in ``\\n``) into YAML (``---``) or TOML (``+++``) front matter and body.
+    """Parts ``text`` (lines ending in ``\\n``) into YAML (``---``), TOML (``+++``) or plain header front matter and body.
 
     A rule ``---`` at the head of a text that has no closing fence, or encloses no fields, is body.
     Raises ``FrontMatterError`` with the line when the front matter cannot be parsed. Field names are lower case.
     """
     opening = _OPENING.match(text)
     if not opening:
-        return Document({}, text)
+        return _headed(text)
     fence = opening[1]
     closing = _FENCE[fence].search(text, opening.end())
     if closing is None:
@@ -60,6 +61,23 @@ def split(text: str) -> Document:
     body = text[closing.end() :].removeprefix("\n")
     fields, lines = _yaml(inner) if fence == "---" else _toml(inner)
     return Document(fields, body, lines, text.count("\n", 0, len(text) - len(body)) + 1)
+
+
+def _headed(text: str) -> Document:
+    """Fields without a fence, as Pelican and MultiMarkdown have them: ``Title: ...`` first, to the first blank line."""
+    if not text[:6].lower().startswith("title:"):
+        return Document({}, text)
+    head, _, body = text.partition("\n\n")
+    fields: dict[str, Value] = {}
+    lines: dict[str, int] = {}
+    for number, line in enumerate(head.split("\n"), start=1):
+        match = _HEADER_FIELD.match(line)
+        if not match:
+            return Document({}, text)
+        key = match[1].strip().lower().replace(" ", "_")
+        fields.setdefault(key, match[2].strip())
+        lines.setdefault(key, number)
+    return Document(fields, body, lines, head.count("\n") + 3)
 
 
 def _yaml(text: str) -> tuple[dict[str, Value], dict[str, int]]:

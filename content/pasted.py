@@ -29,7 +29,7 @@ _NAMES = re.compile(r"\s*(?:,|;|&|\band\b)\s*")
 _NOISE = re.compile(
     r"^(?:share|share this.*|listen(?: to this.*)?|print|email|save|copy link|facebook|twitter|x|linkedin|whatsapp|"
     r"reddit|comments?|\d+ comments?|skip to (?:main )?content|home|menu|advertisement|"
-    r"(?:image|photo|picture|credit|source image)(?: credit| by)?\s*:.*|\(?(?:image|photo)s?: .*)$",
+    r"[\[(]?(?:image|photo|picture|credit|graphic)s?(?: credit| source| by)?\s*:.*)$",
     re.IGNORECASE,
 )
 _FURNITURE = re.compile(
@@ -55,6 +55,7 @@ class Pasted:
     title: str
     title_line: int
     standfirst: str
+    section: str
     authors: tuple[str, ...]
     biography: str
     published: datetime | None
@@ -72,14 +73,18 @@ def read_pasted(text: str, zone: tzinfo) -> Pasted:
     lines = text.split("\n")
     filled = [number for number, line in enumerate(lines) if line.strip()]
     if not filled:
-        return Pasted("", 1, "", (), "", None, "", 1, ())
+        return Pasted("", 1, "", "", (), "", None, "", 1, ())
     head = _Head(zone)
+    above = head.skip_above([lines[number].strip() for number in filled])
+    filled = filled[above:]
     consumed = head.read([lines[number].strip() for number in filled[:_HEAD_LINES]])
+    while consumed < len(filled) and _NOISE.match(lines[filled[consumed]].strip()):
+        consumed += 1
     body_start = filled[consumed] if consumed < len(filled) else len(lines)
     body_end, about = _furniture(lines, body_start)
     left_out = tuple(number + 1 for number in range(body_end, len(lines)) if lines[number].strip())
     return Pasted(
-        title=head.title, title_line=filled[0] + 1, standfirst=head.standfirst, authors=head.authors,
+        title=head.title, title_line=filled[0] + 1, standfirst=head.standfirst, section=head.section, authors=head.authors,
         biography=head.biography or about, published=head.published,
         body="\n".join(lines[body_start:body_end]).strip("\n"), body_line=body_start + 1, left_out=left_out,
     )  # fmt: skip
@@ -90,12 +95,24 @@ class _Head:
 
     def __init__(self, zone: tzinfo) -> None:
         self._zone = zone
-        self.title = self.standfirst = self.biography = ""
+        self.title = self.standfirst = self.biography = self.section = ""
         self.authors: tuple[str, ...] = ()
         self.published: datetime | None = None
 
+    def skip_above(self, lines: list[str]) -> int:
+        """How many lines stand above the title: a date, buttons, a section's name in capitals. Learns from them."""
+        above = 0
+        for line, following in pairwise(lines):
+            is_kicker = line.isupper() and len(line.split()) <= 3 and len(following.split()) > 3 and not self.section
+            if is_kicker:
+                self.section = line.capitalize()
+            elif not (_NOISE.match(line) or self._take_part(line)):
+                break
+            above += 1
+        return above
+
     def read(self, lines: list[str]) -> int:
-        """Takes the head's lines and returns how many they are."""
+        """Takes the head's lines, the title first, and returns how many they are."""
         self.title = _MARKUP.sub("", lines[0]).strip()
         plain = [_MARKUP.sub("", line).strip(" *_") for line in lines]
         marks = self._marks(plain)
@@ -166,19 +183,25 @@ class _Head:
     def _is_name(self, line: str) -> bool:
         if len(line) > 80 or line.endswith((".", "!", "?", ":")):
             return False
-        name, _, role = line.partition(", ")
-        if role and _ROLE.search(role):
+        name, role = _name_and_role(line)
+        if role:
             return self._is_name(name)
         if _ROLE.search(line):
             return False
         return all(_NAME.match(part) or _UNSPACED_NAME.match(part) for part in _NAMES.split(line))
 
     def _take_name(self, line: str) -> None:
-        name, _, role = line.strip().partition(", ")
-        if role and _ROLE.search(role):
+        name, role = _name_and_role(line.strip())
+        if role:
             self.authors, self.biography = (name,), role
         else:
             self.authors = tuple(part for part in _NAMES.split(line.strip()) if part)
+
+
+def _name_and_role(line: str) -> tuple[str, str]:
+    """``Jane Doe, Senior Editor`` or ``Jane Doe | Reporter`` in its two parts; no role when there is none."""
+    parts = re.split(r",\s+|\s+[|•·–—-]\s+", line, maxsplit=1)
+    return (parts[0], parts[1]) if len(parts) == 2 and _ROLE.search(parts[1]) else (line, "")
 
 
 def _furniture(lines: list[str], start: int) -> tuple[int, str]:

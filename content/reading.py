@@ -158,7 +158,7 @@ class _FileReader:
 
     def _pasted(self, text: str, given: fields.Fields) -> tuple[str, int]:
         pasted = read_pasted(text, self.site.zone)
-        found: dict[str, Value] = {"title": pasted.title, "standfirst": pasted.standfirst}
+        found: dict[str, Value] = {"title": pasted.title, "standfirst": pasted.standfirst, "section": pasted.section}
         if pasted.authors:
             alone = pasted.biography if len(pasted.authors) == 1 else ""
             found["authors"] = [{"name": name, "biography": alone} for name in pasted.authors]
