@@ -71,12 +71,9 @@ class Reader:
         self.content = content
         self.authors = known_authors(authors)
         self.now = now
-
-    @property
-    def fingerprint(self) -> str:
+        facts = (READING_VERSION, site, content, sorted(self.authors.items()))
+        self.fingerprint = hashlib.blake2b(repr(facts).encode(), digest_size=8).hexdigest()
         """Changes when unchanged files would nonetheless read differently."""
-        facts = (READING_VERSION, self.site, self.content, sorted(self.authors.items()))
-        return hashlib.blake2b(repr(facts).encode(), digest_size=8).hexdigest()
 
     def read(self, path: Path) -> Reading:
         """Reads one file. Whatever is wrong with it is in the result's problems; nothing is raised."""

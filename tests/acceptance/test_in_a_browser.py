@@ -44,10 +44,10 @@ def look(tmp_path: Path, page: str, width: int) -> dict[str, object]:
     chromium = need("chromium")
     harness = tmp_path / f"harness-{width}.html"
     harness.write_text(MEASURE % (width, html.escape(page, quote=True)), "utf-8")
+    quiet = ["disable-gpu", "disable-quic", "no-first-run", "disable-sync", "disable-background-networking"]
     command = [
-        chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-        "--disable-background-networking", "--disable-component-update", "--allow-file-access-from-files", f"--user-data-dir={tmp_path / 'profile'}",
-        "--dump-dom", harness.as_uri(),
+        chromium, "--headless", "--no-sandbox", *(f"--{word}" for word in quiet), "--disable-component-update",
+        "--allow-file-access-from-files", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", harness.as_uri(),
     ]  # fmt: skip
     shown = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True).stdout
     found = re.search(r"<pre id=\"out\">(.*?)</pre>", shown)
