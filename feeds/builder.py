@@ -136,7 +136,11 @@ def _category(term: str, scheme: str, label: str = "") -> dict[str, str]:
 
 
 def _words(article: Article) -> list[str]:
-    return list(dict.fromkeys(word for word in (article.section, *article.tags) if word))
+    """Section and tags, each once in whatever letter case."""
+    words: dict[str, str] = {}
+    for word in filter(None, (article.section, *article.tags)):
+        words.setdefault(word.casefold(), word)
+    return list(words.values())
 
 
 def _person(author: Author) -> dict[str, str]:

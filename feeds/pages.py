@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,12 +105,14 @@ class Pages:
         self._environment = ImmutableSandboxedEnvironment(
             loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
+        self._own = re.compile(rf'(<a [^>]*?href="|<img [^>]*?src="){re.escape(site.url)}/')
         self._site_view = SiteView(site.title, site.url, site.description, site.language, f"{site.url}/")
 
-    def article(self, article: Article, feeds: list[Feed]) -> bytes:
-        """The page of an article; ``feeds`` are all there are, of which it names its own."""
+    def article(self, article: Article, feeds: list[Feed], path: str) -> bytes:
+        """The page of an article at ``path`` below the site; ``feeds`` are all there are, of which it names its own."""
         own = [feed for feed in feeds if feed.region is None or any(feed.region.contains(place) for place in article.regions)]
-        return self._render("article.html", article=self._view(article), feeds=self._links(own))
+        root = "../" * path.count("/") or "./"
+        return self._render("article.html", root, article=self._view(article), feeds=self._links(own))
 
     def front(self, articles: list[Article], feeds: list[Feed]) -> bytes:
         """The front page: the newest articles and the feeds that have news."""
@@ -118,7 +121,7 @@ class Pages:
             for feed in feeds
             if feed.count or feed.region is None
         ]
-        return self._render("index.html", articles=[self._view(article) for article in articles], feeds=shown)
+        return self._render("index.html", "./", articles=[self._view(article) for article in articles], feeds=shown)
 
     def stylesheet(self) -> bytes:
         try:
@@ -128,15 +131,16 @@ class Pages:
                 f"{error.filename}: cannot be read ({error.strerror}); `dateline init` lays out a new one"
             ) from None
 
-    def _render(self, name: str, **views: object) -> bytes:
+    def _render(self, name: str, root: str, **views: object) -> bytes:
         try:
             template = self._environment.get_template(name)
-            page = template.render(site=self._site_view, stylesheet_url=self.site.absolute("style.css"), **views)
+            page = template.render(site=self._site_view, stylesheet_url=f"{root}style.css", **views)
         except TemplateError as error:
             where = f"{self.folder / (getattr(error, 'filename', None) or name)}"
             line = getattr(error, "lineno", None)
             raise PageError(f"{where}{f':{line}' if line else ''}: {error.message}") from None
-        return page.encode("utf-8")
+        # What people click and see is relative, so that the pages work from any place they are looked at.
+        return self._own.sub(lambda match: match[1] + root, page).encode("utf-8")
 
     def _addresses(self, feed: Feed) -> tuple[str, str]:
         atom, rss = (self.site.absolute(f"{feed.folder}/{kind.file_name}") for kind in (Format.ATOM, Format.RSS))

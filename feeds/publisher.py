@@ -159,7 +159,8 @@ class Publisher:
                 for media in article.media:
                     self.shelf.copy(media.url_path, Path(media.path))
                 if self.pages:
-                    self.shelf.put(self._page_path(article.slug), self.pages.article(article, feeds))
+                    path = self._page_path(article.slug)
+                    self.shelf.put(path, self.pages.article(article, feeds, path))
                 done += 1
                 if progress:
                     progress(done, total)

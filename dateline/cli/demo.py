@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import typer
 
 from dateline.cli import output
@@ -43,7 +41,9 @@ def demo(context: typer.Context, site: SiteOption = None, as_json: JsonOption = 
     public = root / place.settings.feeds.folder
     page = public / "digest-preview.html"
     _, rendering = preview(press, clock.now())
-    page.write_text(rendering.html.replace(rendering.slot, press.unsubscribe_url("preview")), "utf-8")
+    shown = rendering.html.replace(rendering.slot, press.unsubscribe_url("preview"))
+    # The sample's address exists nowhere: its pictures are those beside this page.
+    page.write_text(shown.replace(f'src="{place.settings.site.url}/', 'src="'), "utf-8")
     opened = {
         "front page": public / "index.html",
         "Atom feed": public / "feeds" / "atom.xml",
@@ -62,8 +62,5 @@ def demo(context: typer.Context, site: SiteOption = None, as_json: JsonOption = 
         output.say(reason)
     output.say("\nOpen:")
     for name, path in opened.items():
-        output.say(f"  {name + ':':<26}{_shown(path)}")
-
-
-def _shown(path: Path) -> str:
-    return str(path)
+        output.say(f"  {name + ':':<26}{path}")
+    output.say(f"\nOr walk through the pages: python3 -m http.server --bind 127.0.0.1 --directory {public} 8000")

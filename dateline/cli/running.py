@@ -46,8 +46,8 @@ def schedule(context: typer.Context, site: SiteOption = None, as_json: JsonOptio
 
 
 @app.command()
-def run(context: typer.Context, site: SiteOption = None) -> None:
-    """Send the digests when they are due, until told to stop (SIGTERM or Ctrl-C)."""
+def run(context: typer.Context, site: SiteOption = None, as_json: JsonOption = False) -> None:
+    """Send the digests when they are due, until told to stop (SIGTERM or Ctrl-C). Logs to stderr, as JSON lines if asked."""
     import logging
     import signal
     import threading
@@ -61,8 +61,7 @@ def run(context: typer.Context, site: SiteOption = None) -> None:
     presses = [place.press(digest) for digest in place.settings.digest]
     if not presses:
         raise ConfigError("there is no [[digest]] in config.toml: nothing to run")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True)
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    output.log_to_stderr(as_json=wants_json(context, as_json))
     log = logging.getLogger("dateline")
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
