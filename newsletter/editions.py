@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 from content.archive import Archive
 from content.article import Article
 from content.database import reading, writing
+from content.errors import DatelineError
 from content.regions import region
 from content.settings import SiteSettings
 from newsletter.digest import Choice, History, choose, lies_in
@@ -80,6 +81,8 @@ def preview(press: Press, now: datetime) -> tuple[list[Article], Rendering]:
     """What the next edition would look like to a member of all regions; when nothing is new, what the first would."""
     with reading(press.engine) as connection:
         articles = _chosen(connection, press, now) or _chosen(connection, press, now, afresh=True)
+    if not articles:
+        raise DatelineError(f"{press.digest.name}: there is no published article that it could carry; publish some first")
     day = press.local_date(now)
     return articles, press.renderer.render(articles, day, press.tokens.slot(f"{press.digest.name}.{day}"))
 
