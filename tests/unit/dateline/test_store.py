@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 import dateline.migrations
+import newsletter.tables  # noqa: F401 (declares its tables)
 from content.database import metadata, reading, writing
 from content.errors import ArchiveError
 from dateline.store import open_store
