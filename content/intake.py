@@ -57,6 +57,10 @@ class Report:
         return sum(event.change is change for event in self.events)
 
 
+Looked = dict[Path, tuple[Reading, Origin]]
+"""Files that were read, before anything is decided about them."""
+
+
 class PathError(ConfigError):
     """A path that is neither a file nor a folder, nor one that an article came from."""
 
@@ -93,8 +97,22 @@ class Intake:
         self._by_slug = {one.slug: one for one in kept if one.state is not State.WITHDRAWN}
         self._withdrawn = [one for one in kept if one.state is State.WITHDRAWN]
 
-    def take(self, paths: Sequence[Path], progress: Callable[[int, int], None] | None = None) -> Report:
-        """Takes in files and folders (folders with everything below them). ``progress`` hears done and total.
+    def look(self, paths: Sequence[Path], progress: Callable[[int, int], None] | None = None) -> Looked:
+        """Reads what is new or changed and changes nothing. ``progress`` hears done and total.
+
+        Done before the transaction that writes, it keeps other writers waiting only as long as the writing takes.
+        """
+        files, _ = self._survey(paths)
+        looked: Looked = {}
+        for number, file in enumerate(files, start=1):
+            if not self._is_known(file):
+                looked[file] = self._read(file)
+            if progress:
+                progress(number, len(files))
+        return looked
+
+    def take(self, paths: Sequence[Path], looked: Looked | None = None) -> Report:
+        """Takes in files and folders (folders with everything below them); ``looked`` are files that were read already.
 
         A file that was there before and is gone withdraws its article. A file with an error leaves the version
         that was published before in place. Raises ``PathError``, before anything is changed, for a path that is
@@ -103,14 +121,12 @@ class Intake:
         files, vanished = self._survey(paths)
         self.report.files = len(files)
         read: list[tuple[Reading, Origin, Kept | None]] = []
-        for number, file in enumerate(files, start=1):
-            known = self._by_source.get(self._source(file))
-            if known and self._is_unchanged(file, known.origin):
+        for file in files:
+            if self._is_known(file):
                 self.report.unchanged += 1
             else:
-                read.append((*self._read(file, known), known))
-            if progress:
-                progress(number, len(files))
+                reading, origin = (looked or {}).get(file) or self._read(file)
+                read.append((reading, origin, self._by_source.get(origin.source)))
         moved = self._keep_all(read, vanished)
         self._withdraw([one for one in vanished if one.id not in moved])
         self.report.problems.sort(key=lambda problem: (str(problem.path), problem.line))
@@ -144,18 +160,23 @@ class Intake:
     def _path(self, source: str) -> Path:
         return self.root / source
 
-    def _is_unchanged(self, file: Path, origin: Origin) -> bool:
+    def _is_known(self, file: Path) -> bool:
+        """Whether a file is as it was when its article was read."""
+        known = self._by_source.get(self._source(file))
         try:
             stat = file.stat()
         except OSError:
             return False
+        if known is None:
+            return False
+        origin = known.origin
         return (
             origin.fingerprint == self.reader.fingerprint
             and (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) == (origin.size, origin.mtime_ns, origin.ctime_ns)
             and max(stat.st_mtime_ns, stat.st_ctime_ns) < origin.read_ns - RACY_NS
         )
 
-    def _read(self, file: Path, known: Kept | None) -> tuple[Reading, Origin]:
+    def _read(self, file: Path) -> tuple[Reading, Origin]:
         read_ns = time.time_ns()
         try:
             stat = file.stat()

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
@@ -67,37 +67,38 @@ class Site:
     def check(self, paths: Sequence[Path], now: datetime, progress: Progress) -> Report:
         """Reads articles and reports; touches neither database nor files."""
         with writing(memory_store()) as connection:
-            return self._take(connection, self.paths(paths), now, progress, withdraw_many=False)
+            looked = self._intake(connection, now).look(self.paths(paths), partial(progress, "Reading"))
+            return self._intake(connection, now).take(self.paths(paths), looked)
 
     def publish(
         self, paths: Sequence[Path], now: datetime, progress: Progress, *, dry_run: bool = False, withdraw_many: bool = False
     ) -> Published:
         """Takes articles in and brings feeds and pages in line; with ``dry_run`` only says what would be done."""
         paths = self.paths(paths)
+        engine = memory_store() if dry_run and not self.database.exists() else self.engine
+        with reading(engine) as connection:
+            looked = self._intake(connection, now).look(paths, partial(progress, "Reading"))
         if dry_run:
-            engine = self.engine if self.database.exists() else memory_store()
             with engine.connect().execution_options(dateline_writes=True) as connection, connection.begin() as transaction:
-                published = self._publish(
-                    connection, self._take(connection, paths, now, progress, withdraw_many), now, progress, True
-                )
+                report = self._intake(connection, now, withdraw_many).take(paths, looked)
+                published = self._publish(connection, report, now, progress, dry_run=True)
                 transaction.rollback()
                 return published
-        with writing(self.engine) as connection:
-            report = self._take(connection, paths, now, progress, withdraw_many)
-        with reading(self.engine) as connection:
-            return self._publish(connection, report, now, progress, False)
+        with writing(engine) as connection:
+            report = self._intake(connection, now, withdraw_many).take(paths, looked)
+        with reading(engine) as connection:
+            return self._publish(connection, report, now, progress, dry_run=False)
 
-    def _take(
-        self, connection: Connection, paths: Sequence[Path], now: datetime, progress: Progress, withdraw_many: bool
-    ) -> Report:
-        intake = Intake(Archive(connection), self.reader(now), self.root, withdraw_many=withdraw_many)
-        return intake.take(paths, lambda done, total: progress("Reading", done, total))
+    def _intake(self, connection: Connection, now: datetime, withdraw_many: bool = False) -> Intake:
+        return Intake(Archive(connection), self.reader(now), self.root, withdraw_many=withdraw_many)
 
-    def _publish(self, connection: Connection, report: Report, now: datetime, progress: Progress, dry_run: bool) -> Published:
+    def _publish(
+        self, connection: Connection, report: Report, now: datetime, progress: Progress, *, dry_run: bool
+    ) -> Published:
         ours = self.settings
         publisher = Publisher(self.root, ours.site, ours.content, ours.feeds, dry_run=dry_run)
         stale = [event.old_slug for event in report.events if event.old_slug]
-        outcome = publisher.publish(Archive(connection), now, stale, lambda done, total: progress("Publishing", done, total))
+        outcome = publisher.publish(Archive(connection), now, stale, partial(progress, "Publishing"))
         return Published(report, outcome)
 
     # The newsletter
