@@ -26,11 +26,20 @@ _ATTRIBUTES = {tag: set(names) for tag, names in nh3.ALLOWED_ATTRIBUTES.items() 
     "*": {"lang", "dir", "title"}
 }
 _SCHEMES = {"http", "https", "mailto", "tel"}
-_EMBEDDED = re.compile(r"<(iframe|video|audio|embed)\b([^>]*)>(?:.*?</\1\s*>)?", re.IGNORECASE | re.DOTALL)
+_FRAME = re.compile(r"<(iframe|video|audio|embed)\b((?:[^<>\"']|\"[^\"]{0,4000}\"|'[^']{0,4000}')*+)>", re.IGNORECASE)
+_FRAME_END = re.compile(r"</(?:iframe|video|audio)\s*>|<(?:iframe|video|audio|embed)\b", re.IGNORECASE)
+_OPENED = re.compile(
+    r"<(/?)(?!(?:p|a|li|d[td]|t[drh]|thead|tbody|option|img|br|hr|input|meta|link|source|wbr|col|embed|path|rect|circle|line"
+    r"|polyline|polygon|ellipse|use|stop|image)\b)[a-z][^<>]*>",
+    re.IGNORECASE,
+)
 _SOURCE = re.compile(r"\bsrc\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+))", re.IGNORECASE)
 _TITLE = re.compile(r"\btitle\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE)
 _NO_PICTURE = re.compile(r"<img(?![^>]*\ssrc=\"[^\"]+\")[^>]*>")
 _EMPTY_PARAGRAPH = re.compile(r"<p>\s*</p>\n?")
+
+DEPTH_LIMIT = 400
+"""Elements within each other, beyond which no article goes and every HTML parser slows down to a crawl."""
 
 Resolver = Callable[[str], str | None]
 """Makes a relative URL absolute; ``None`` drops it."""
@@ -51,23 +60,46 @@ def clean(markup: str, resolve: Resolver) -> str:
 
     A frame, video or sound becomes a link to it, because no feed reader or mail program shows one.
     """
-    linked = _EMBEDDED.sub(_as_link, xml_safe(markup))
     cleaned = nh3.clean(
-        linked, tags=_TAGS, attributes=_ATTRIBUTES, url_schemes=_SCHEMES, url_relative=resolve,
+        _frames_as_links(xml_safe(markup)), tags=_TAGS, attributes=_ATTRIBUTES, url_schemes=_SCHEMES, url_relative=resolve,
         clean_content_tags={"script", "style", "form", "template", "noscript", "svg", "math", "object", "select", "title"},
     )  # fmt: skip
     return reveal_html(_EMPTY_PARAGRAPH.sub("", _NO_PICTURE.sub("", xml_safe(cleaned)))).strip()
 
 
-def _as_link(match: re.Match[str]) -> str:
-    # The pattern may also match inside a code block's text; there the angle brackets are entities already.
-    source = _SOURCE.search(match[2]) or _SOURCE.search(match[0])
-    if not source:
+def nested_too_deeply(markup: str) -> bool:
+    """Whether elements lie more than ``DEPTH_LIMIT`` deep, those left out whose end tag HTML supplies."""
+    depth = 0
+    for tag in _OPENED.finditer(markup) if markup.count("<") > DEPTH_LIMIT else ():
+        depth = max(0, depth - 1) if tag[1] else depth + 1
+        if depth > DEPTH_LIMIT:
+            return True
+    return False
+
+
+def _frames_as_links(markup: str) -> str:
+    # Two short patterns instead of one long: a frame that is never closed must neither swallow the story behind
+    # it nor make a hostile text take hours.
+    parts: list[str] = []
+    start = 0
+    while opening := _FRAME.search(markup, start):
+        inner, end = "", opening.end()
+        closing = _FRAME_END.search(markup, end)
+        if closing and closing[0].startswith("</") and opening[1].lower() != "embed" and not opening[2].endswith("/"):
+            inner, end = markup[end : closing.start()], closing.end()
+        parts += [markup[start : opening.start()], _as_link(opening[2], inner)]
+        start = end
+    return "".join([*parts, markup[start:]])
+
+
+def _as_link(attributes: str, inner: str) -> str:
+    source = _SOURCE.search(attributes) or _SOURCE.search(inner)
+    address = html.unescape(source[1] or source[2] or source[3] or "").strip() if source else ""
+    if not address or re.match(r"(?!https?:)[a-z][\w+.-]*\s*:", address, re.IGNORECASE):
         return ""
-    address = html.unescape(source[1] or source[2] or source[3] or "")
-    title = _TITLE.search(match[2])
+    title = _TITLE.search(attributes)
     name = html.unescape((title[1] or title[2] or "") if title else "") or address
-    return f'<p><a href="{html.escape(address)}">{html.escape(name)}</a></p>' if address else ""
+    return f'<p><a href="{html.escape(address)}">{html.escape(name)}</a></p>'
 
 
 def resolver(base: str) -> Resolver:
@@ -81,6 +113,9 @@ def resolver(base: str) -> Resolver:
 
 def absolute(url: str, base: str) -> str | None:
     """``url`` as an absolute http(s) URI (RFC 3986: ASCII only), or ``None`` when it cannot be one."""
+    if re.fullmatch(r"\s*(?:[A-Za-z][\w+.-]*:)?/*\s*", url) and url.strip() not in ("/",):
+        # What pointed nowhere would else point at the article itself.
+        return None
     try:
         parts = urlsplit(urljoin(base, url.strip()))
         host = parts.hostname or ""

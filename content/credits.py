@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from content.article import Author, Image, Source
 from content.cleaning import Resolver
 from content.expressions import free, reveal
-from content.fields import Fields
+from content.fields import AUTHORS, IMAGE, Fields
 from content.front_matter import Value
 from content.settings import AuthorSettings
 from content.text import one_line
@@ -32,7 +32,7 @@ def known_authors(settings: Mapping[str, AuthorSettings]) -> dict[str, Author]:
 
 def read_authors(given: Fields, known: Mapping[str, Author], resolve: Resolver) -> tuple[Author, ...]:
     """The authors that the fields name, once each."""
-    values = given.people("authors", "author", "byline", "creator")
+    values = given.people(*AUTHORS)
     return tuple(dict.fromkeys(author for value in values if (author := _author(value, known, resolve)).name))
 
 
@@ -70,7 +70,7 @@ def _source(value: Value, resolve: Resolver) -> Source:
 
 def read_image(given: Fields, resolve: Resolver) -> Image | None:
     """The article's picture, or ``None`` when it has none or the address cannot be used."""
-    value = given.value("image", "cover", "thumbnail", "featured_image", "images")
+    value = given.value(*IMAGE)
     if isinstance(value, list):
         value = value[0] if value else ""
     part = value if isinstance(value, dict) else {"url": value or ""}

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
-_RAW = re.compile(r"\{%-?\s*raw\s*-?%\}(.*?)\{%-?\s*endraw\s*-?%\}", re.DOTALL)
-_BLOCK_COMMENT = re.compile(r"\{%-?\s*comment\s*-?%\}.*?\{%-?\s*endcomment\s*-?%\}|\{#-?\s.*?\s-?#\}", re.DOTALL)
-_EXPRESSION = re.compile(r"\{\{(.*?)\}\}|\{%(.*?)%\}", re.DOTALL)
-_ATTRIBUTE_LIST = re.compile(r"[ \t]*\{:(?![:}])[^{}\n]*\}|\{::[^{}\n]*/?\}")
+_Pair = tuple[re.Pattern[str], re.Pattern[str]]
+_RAW: _Pair = (re.compile(r"\{%-?\s*raw\s*-?%\}"), re.compile(r"\{%-?\s*endraw\s*-?%\}"))
+_COMMENT: _Pair = (re.compile(r"\{%-?\s*comment\s*-?%\}"), re.compile(r"\{%-?\s*endcomment\s*-?%\}"))
+_NOTE: _Pair = (re.compile(r"\{#-?\s"), re.compile(r"\s-?#\}"))
+_OPENING = re.compile(r"\{[{%]")
+_CLOSING = {"{{": "}}", "{%": "%}"}
+_ATTRIBUTE_LIST = re.compile(r"(?<![ \t])[ \t]*\{:(?![:}])[^{}\n]*\}|\{::[^{}\n]*/?\}")
 
 _QUOTED = r"\"([^\"]*)\"|'([^']*)'"
 _PATH_FILTERED = re.compile(rf"^\s*(?:{_QUOTED})\s*\|\s*(?:url|relative_url|absolute_url|prepend|absurl|relurl)\b")
@@ -43,20 +47,47 @@ def free(text: str) -> Freed:
     """
     if "{" not in text:
         return Freed(text, ())
+    text = _replace(text, _RAW, _disguise)
+    for pair in (_COMMENT, _NOTE):
+        # Line numbers stay right: what is dropped from several lines leaves its line ends until all is done.
+        text = _replace(text, pair, lambda inner: "\n" * inner.count("\n"))
+    freed, dropped = _without_expressions(text)
+    return Freed(_ATTRIBUTE_LIST.sub("", freed), tuple(dropped))
+
+
+def _replace(text: str, pair: _Pair, new: Callable[[str], str]) -> str:
+    """Puts ``new(inner)`` between each pair of marks, in one pass: one pattern for both would take hours on a hostile text."""
+    parts: list[str] = []
+    start = 0
+    while (opening := pair[0].search(text, start)) and (closing := pair[1].search(text, opening.end())):
+        parts += [text[start : opening.start()], new(text[opening.end() : closing.start()])]
+        start = closing.end()
+    return "".join([*parts, text[start:]]) if parts else text
+
+
+def _without_expressions(text: str) -> tuple[str, list[int]]:
+    """The text in which each expression is what it plainly quotes, and the lines of those that quote nothing."""
+    parts: list[str] = []
     dropped: list[int] = []
-
-    def keep(match: re.Match[str]) -> str:
-        kept = _kept(match[1], match[2])
+    never_closed: set[str] = set()
+    start = look = line_start = 0
+    line = 1
+    while opening := _OPENING.search(text, look):
+        mark = opening[0]
+        end = -1 if mark in never_closed else text.find(_CLOSING[mark], opening.end())
+        if end < 0:
+            never_closed.add(mark)
+            look = opening.start() + 1
+            continue
+        line += text.count("\n", line_start, opening.start())
+        line_start = opening.start()
+        inner = text[opening.end() : end]
+        kept = _kept(inner, None) if mark == "{{" else _kept(None, inner)
         if kept is None:
-            dropped.append(text.count("\n", 0, match.start()) + 1)
-        return kept or ""
-
-    text = _RAW.sub(lambda match: _disguise(match[1]), text)
-    # Line numbers stay right: what is dropped from several lines leaves its line ends until all is done.
-    text = _BLOCK_COMMENT.sub(lambda match: "\n" * match[0].count("\n"), text)
-    freed = _EXPRESSION.sub(keep, text)
-    freed = _ATTRIBUTE_LIST.sub("", freed)
-    return Freed(freed, tuple(dropped))
+            dropped.append(line)
+        parts += [text[start : opening.start()], kept or ""]
+        start = look = end + 2
+    return "".join([*parts, text[start:]]), dropped
 
 
 def _disguise(literal: str) -> str:

@@ -9,6 +9,17 @@ from content.front_matter import Value
 
 TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
+PUBLISHED = ("published", "date", "published_at", "publishdate", "pubdate", "publish_date")
+UPDATED = ("updated", "lastmod", "modified", "last_modified", "updated_at", "last_modified_at")
+SUMMARY = ("summary", "excerpt", "standfirst", "dek", "description")
+TITLE = ("title", "headline")
+AUTHORS = ("authors", "author", "byline", "creator")
+LANGUAGE = ("language", "lang", "locale")
+CANONICAL = ("canonical_url", "canonical", "url", "link")
+IMAGE = ("image", "cover", "thumbnail", "featured_image", "images")
+SPELLINGS = (PUBLISHED, UPDATED, SUMMARY, TITLE, AUTHORS, LANGUAGE, CANONICAL, IMAGE)
+"""The names that other tools give to one field, the most telling first."""
+
 Report = Callable[[str, int], None]
 
 
@@ -22,9 +33,10 @@ class Fields:
         self._warn = warn
 
     def add(self, values: Mapping[str, Value], line: int) -> None:
-        """Takes in what the text itself says, for fields that the front matter does not have."""
+        """Takes in what the text itself says, for fields that the front matter does not have in any spelling."""
         for name, value in values.items():
-            if name not in self._values:
+            spellings = next((group for group in SPELLINGS if name in group), (name,))
+            if not any(self._values.get(spelling) for spelling in spellings):
                 self._values[name], self._lines[name] = value, line
 
     def line(self, *names: str) -> int:
@@ -76,7 +88,7 @@ class Fields:
                 return [part for part in value if part]
             case str() if split:
                 # A comma parts two authors, but not a name from its suffix.
-                parts = re.split(r"\s*;\s*|\s+(?:and|&)\s+|\s*,\s*(?!(?:Jr|Sr|Inc|Ltd|LLC|PhD|MD|II|III)\b)", value)
+                parts = re.split(r" ?; ?| (?:and|&) | ?,(?! ?(?:Jr|Sr|Inc|Ltd|LLC|PhD|MD|II|III)\b) ?", " ".join(value.split()))
                 return [part.strip() for part in parts if part.strip()]
             case _:
                 return [value]

@@ -16,6 +16,7 @@ Value: TypeAlias = "str | list[Value] | dict[str, Value]"
 _FENCE = {"---": re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE), "+++": re.compile(r"^\+\+\+[ \t]*$", re.MULTILINE)}
 _OPENING = re.compile(r"\A(---|\+\+\+)[ \t]*\n")
 _HEADER_FIELD = re.compile(r"^([A-Za-z][\w -]{0,30}):[ \t]*(.*)$")
+_YAML_FIELD = re.compile(r"^[\w\"'][^:\n]{0,60}:(?:\s|$)", re.MULTILINE)
 _TOML_KEY = re.compile(r"^\s*(?:\[+\s*)?[\"']?([\w-]+)[\"']?\s*(?:=|\.|\])")
 _TOML_LINE = re.compile(r"line (\d+)")
 
@@ -59,6 +60,8 @@ def split(text: str) -> Document:
         raise FrontMatterError(f"the front matter opened by {fence} on line 1 is never closed: add a line {fence}", 1)
     inner = text[opening.end() : closing.start()]
     body = text[closing.end() :].removeprefix("\n")
+    if fence == "---" and inner[:1] == "\n" and not _YAML_FIELD.search(inner):
+        return Document({}, text)
     fields, lines = _yaml(inner) if fence == "---" else _toml(inner)
     return Document(fields, body, lines, text.count("\n", 0, len(text) - len(body)) + 1)
 

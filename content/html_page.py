@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import cast
 
 from lxml import etree, html
 
+_BY = re.compile(r"^by:?\s+", re.IGNORECASE)
 _NOT_STORY = ("script", "style", "nav", "aside", "form", "noscript", "template", "button", "iframe[@hidden]")
 
 
@@ -21,7 +23,6 @@ class Page:
 
 # Where pages say what, most telling first. Each is (field, XPath that yields strings).
 _FACTS = (
-    ("title", "//article//h1 | //main//h1 | //h1"),
     ("title", "//meta[@property='og:title']/@content"),
     ("title", "//title"),
     ("summary", "//meta[@name='description']/@content"),
@@ -48,28 +49,42 @@ def read_page(text: str) -> Page:
         root = html.document_fromstring(text.encode("utf-8"), parser=html.HTMLParser(encoding="utf-8", huge_tree=True))
     except etree.ParserError:
         return Page({}, "", 1)
+    story = _story(root)
     fields: dict[str, str] = {}
     title_line = 1
+    # The story's own heading before any other of the page.
+    for heading in (*_find(story, ".//h1"), *_find(root, "//h1")):
+        if isinstance(heading, html.HtmlElement) and (said := " ".join(heading.text_content().split())):
+            fields["title"], title_line = said, heading.sourceline or 1
+            break
     for name, path in _FACTS:
         if name in fields:
             continue
         for found in _find(root, path):
             said = found.text_content() if isinstance(found, html.HtmlElement) else str(found)
-            if said := " ".join(said.split()):
+            said = " ".join(said.split())
+            if name == "author":
+                said = _BY.sub("", said)
+            if said:
                 fields[name] = said
                 if name == "title" and isinstance(found, html.HtmlElement):
                     title_line = found.sourceline or 1
                 break
-    return Page(fields, _story(root, fields.get("title", "")), title_line)
+    return Page(fields, _markup(story, fields.get("title", "")), title_line)
 
 
 def _find(root: html.HtmlElement, path: str) -> list[html.HtmlElement | str]:
     return cast("list[html.HtmlElement | str]", root.xpath(path))
 
 
-def _story(root: html.HtmlElement, title: str) -> str:
-    candidates = root.xpath("//article") or root.xpath("//main") or root.xpath("//body") or [root]
-    story = max(candidates, key=lambda element: len(element.text_content()))
+def _story(root: html.HtmlElement) -> html.HtmlElement:
+    candidates = cast(
+        "list[html.HtmlElement]", root.xpath("//article") or root.xpath("//main") or root.xpath("//body") or [root]
+    )
+    return max(candidates, key=lambda element: len(element.text_content()))
+
+
+def _markup(story: html.HtmlElement, title: str) -> str:
     for name in _NOT_STORY:
         for element in story.xpath(f".//{name}"):
             element.drop_tree()

@@ -30,6 +30,11 @@ from content.text import lead, plain, xml_safe
 SUFFIXES = {".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".txt": "text", ".text": "text"}
 """The kinds of file that are articles, by the end of their names."""
 
+TITLE_LIMIT = 300
+"""Characters beyond which the first line of a text is no title."""
+
+_WHOLE_PAGE = re.compile(r"<(?:!doctype|html|body)\b", re.IGNORECASE)
+
 READING_VERSION = 1
 """Goes up when the same file would be read differently, so that archives read theirs again."""
 
@@ -80,6 +85,24 @@ class Reader:
         return _FileReader(self, path).read()
 
 
+def _heading(line: str) -> str:
+    """The words of a Markdown heading, without its emphasis, links and attributes."""
+    return plain(cleaning.from_markdown(f"# {line}"))
+
+
+def _without_heading(body: str) -> tuple[str | None, str]:
+    """The heading that opens a Markdown text, if any, and the text behind it, whose lines keep their numbers."""
+    text = body.lstrip()
+    first, _, rest = text.partition("\n")
+    if first.startswith("#") and first[1:2].isspace():
+        heading = first[1:].strip()
+    elif first and (underline := rest.partition("\n")[0].strip()) and not underline.strip("="):
+        heading, rest = first, rest.partition("\n")[2]
+    else:
+        return None, body
+    return _heading(heading) or None, "\n" * (body.count("\n") - rest.count("\n")) + rest
+
+
 class _RefusedError(Exception):
     """The file cannot become an article; its problems say why."""
 
@@ -117,10 +140,10 @@ class _FileReader:
         kind = SUFFIXES[self.path.suffix.lower()]
         given = fields.Fields(document.fields, document.lines, self.error, self.warn)
         body, body_line = document.body, document.body_line
-        if kind == "html" and not document.has_front_matter:
-            body = self._whole_page(body, given)
+        if kind == "html" and (given.text(*fields.TITLE) is None or _WHOLE_PAGE.search(body)):
+            body = self._whole_page(body, body_line, given)
         elif not document.has_front_matter:
-            body, body_line = self._pasted(body, given)
+            body, body_line = self._pasted(body, given, kind)
         title, body = self._title(given, body, kind)
         return self._assemble(given, title, body, body_line, kind)
 
@@ -148,34 +171,43 @@ class _FileReader:
             raise _RefusedError
         return xml_safe(text)
 
-    def _whole_page(self, text: str, given: fields.Fields) -> str:
-        page = read_page(expressions.free(text).text)
-        given.add(page.fields, page.title_line)
+    def _whole_page(self, text: str, first_line: int, given: fields.Fields) -> str:
+        page = read_page(self._free(text, first_line))
+        given.add(page.fields, page.title_line + first_line - 1)
         return page.body
 
-    def _pasted(self, text: str, given: fields.Fields) -> tuple[str, int]:
+    def _pasted(self, text: str, given: fields.Fields, kind: str) -> tuple[str, int]:
         pasted = read_pasted(text, self.site.zone)
-        found: dict[str, Value] = {"title": pasted.title, "standfirst": pasted.standfirst, "section": pasted.section}
+        title = _heading(pasted.title) if kind == "markdown" else pasted.title
+        if len(title) > TITLE_LIMIT:
+            self.error(f"the first line, of {len(title)} characters, is no title: put one above it", pasted.title_line)
+            raise _RefusedError
+        if pasted.ambiguous:
+            self.error(f"the date cannot be read: {pasted.ambiguous!r} means two days; write it as 2024-10-24",
+                       pasted.ambiguous_line)  # fmt: skip
+        found: dict[str, Value] = {"title": title, "standfirst": pasted.standfirst, "section": pasted.section}
         if pasted.authors:
             alone = pasted.biography if len(pasted.authors) == 1 else ""
             found["authors"] = [{"name": name, "biography": alone} for name in pasted.authors]
         if pasted.published:
             found["published"] = pasted.published.isoformat()
+        if pasted.updated:
+            found["updated"] = pasted.updated.isoformat()
         given.add({name: value for name, value in found.items() if value}, pasted.title_line)
-        if pasted.left_out:
-            first, last = pasted.left_out[0], pasted.left_out[-1]
-            lines = f"lines {first} to {last} belong" if last > first else f"line {first} belongs"
-            self.warn(f"{lines} to the page, not the article, and {'are' if last > first else 'is'} left out", first)
+        for group in (True, False):
+            out = [line for line in pasted.left_out if (line < pasted.body_line) is group]
+            if out:
+                several = out[-1] > out[0]
+                lines = f"lines {out[0]} to {out[-1]} belong" if several else f"line {out[0]} belongs"
+                self.warn(f"{lines} to the page, not the article, and {'are' if several else 'is'} left out", out[0])
         return pasted.body, pasted.body_line
 
     def _title(self, given: fields.Fields, body: str, kind: str) -> tuple[str, str]:
-        line = given.line("title", "headline")
-        written = given.text("title", "headline")
+        line = given.line(*fields.TITLE)
+        written = given.text(*fields.TITLE)
         if written is None and kind == "markdown":
             # Front matter without a title: the heading that opens the body is one.
-            heading = re.match(r"\s*#\s+(.+?)\s*#*\n|\s*(\S.*)\n=+[ \t]*\n", body + "\n")
-            if heading:
-                written, body = heading[1] or heading[2], body[heading.end() :]
+            written, body = _without_heading(body)
         title = words(written or "")
         if not title:
             what = "the title is empty" if written is not None else "there is no title"
@@ -185,7 +217,7 @@ class _FileReader:
     def _assemble(self, given: fields.Fields, title: str, body: str, body_line: int, kind: str) -> Reading:
         slug, other_slug = self._slug(given, title)
         url = self.site.absolute(self.reader.content.article_path.format(slug=slug))
-        canonical = given.text("canonical_url", "canonical", "url", "link")
+        canonical = given.text(*fields.CANONICAL)
         if canonical and canonical.startswith(("http://", "https://")):
             url = cleaning.absolute(canonical, url) or url
 
@@ -221,29 +253,39 @@ class _FileReader:
                 return slug, ""
             self.error(f"the slug {chosen!r} has no letter or digit that a URL can show", given.line("slug"))
         stem = self.path.stem if self.path.stem.lower() not in ("index", "readme") else self.path.parent.name
-        slug = slugify(without_date(stem) or title, max_length=120, word_boundary=True)
+        named, titled = (slugify(text, max_length=120, word_boundary=True) for text in (without_date(stem), title))
         dated = slugify(stem, max_length=140, word_boundary=True)
-        slug = slug or dated or f"article-{self.digest[:12]}"
+        # Named after the file, because the address must outlive a correction of the text.
+        file_name = hashlib.blake2b(stem.encode("utf-8", "replace"), digest_size=6).hexdigest()
+        slug = named or titled or dated or f"article-{file_name}"
         return slug, dated if dated != slug else ""
 
     def _body(self, body: str, body_line: int, kind: str, resolve: cleaning.Resolver) -> str:
-        freed = expressions.free(body)
-        if freed.dropped:
-            lines = ", ".join(str(line + body_line - 1) for line in dict.fromkeys(freed.dropped[:5]))
-            more = ", ..." if len(freed.dropped) > 5 else ""
-            count = len(freed.dropped)
-            what = "a template expression was" if count == 1 else f"{count} template expressions were"
-            self.warn(f"{what} left out (line {lines}{more})", freed.dropped[0] + body_line - 1)
+        freed = self._free(body, body_line)
         if kind == "markdown":
-            markup = cleaning.from_markdown(freed.text)
+            markup = cleaning.from_markdown(freed)
         elif kind == "text":
-            markup = cleaning.from_paragraphs(paragraphs(freed.text))
+            markup = cleaning.from_paragraphs(paragraphs(freed))
         else:
-            markup = freed.text
+            markup = freed
+        if cleaning.nested_too_deeply(markup):
+            self.error(f"its elements lie more than {cleaning.DEPTH_LIMIT} deep in one another", body_line)
+            raise _RefusedError
         cleaned = cleaning.clean(markup, resolve)
         if not plain(cleaned) and "<img" not in cleaned:
             self.warn("the article has no text", body_line)
         return cleaned
+
+    def _free(self, text: str, first_line: int) -> str:
+        """The text without template expressions; those that were left out are reported."""
+        freed = expressions.free(text)
+        if freed.dropped:
+            lines = ", ".join(str(line + first_line - 1) for line in dict.fromkeys(freed.dropped[:5]))
+            more = ", ..." if len(freed.dropped) > 5 else ""
+            count = len(freed.dropped)
+            what = "a template expression was" if count == 1 else f"{count} template expressions were"
+            self.warn(f"{what} left out (line {lines}{more})", freed.dropped[0] + first_line - 1)
+        return freed.text
 
     def _resolve(self, link: str, base: str) -> str | None:
         if (found := find_media(link, self.path)) is not None:
@@ -252,16 +294,19 @@ class _FileReader:
         return cleaning.absolute(link, base)
 
     def _summary(self, given: fields.Fields, markup: str) -> Summary:
-        written = given.text("summary", "excerpt", "standfirst", "dek", "description")
+        written = given.text(*fields.SUMMARY)
         if written and (text := plain(cleaning.clean(words(written), lambda link: None))):
             return Summary(text, written=True)
         return Summary(lead(markup), written=False)
 
     def _times(self, given: fields.Fields) -> tuple[datetime | None, datetime | None, State]:
-        published = self._date(given, "published", "date", "published_at", "publishdate", "pubdate", "publish_date")
+        published = self._date(given, *fields.PUBLISHED)
         if published is None:
-            published = date_of_file_name(self.path.stem, self.site.zone)
-        updated = self._date(given, "updated", "lastmod", "modified", "last_modified", "updated_at", "last_modified_at")
+            try:
+                published = date_of_file_name(self.path.stem, self.site.zone)
+            except ValueError as problem:
+                self.error(f"the date at the head of the file's name cannot be read: {problem}", 0)
+        updated = self._date(given, *fields.UPDATED)
         state = self._state(given)
         if state is State.PUBLISHED and published and published > self.reader.now:
             state = State.SCHEDULED
@@ -301,8 +346,8 @@ class _FileReader:
         return tuple(found), [one.name for one in unresolved]
 
     def _language(self, given: fields.Fields) -> str:
-        written = (given.text("language", "lang", "locale") or "").replace("_", "-")
+        written = (given.text(*fields.LANGUAGE) or "").replace("_", "-")
         if written and not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", written):
-            self.warn(f"{written!r} is not a language tag such as 'en' or 'pt-BR'", given.line("language", "lang", "locale"))
+            self.warn(f"{written!r} is not a language tag such as 'en' or 'pt-BR'", given.line(*fields.LANGUAGE))
             written = ""
         return written or self.site.language

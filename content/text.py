@@ -88,8 +88,8 @@ _ABBREVIATIONS = frozenset(  # one string, because sixty quoted words would be h
         "mn",
     ]
 )
-_FULL_WIDTH_ENDS = tuple("。！？．」』")
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？．]+[」』”’）]*")
+_SENTENCE_END = re.compile(r"[.!?…।۔؟]+[\"'”’»«)\]]*(?=\s)|[。！？．]+[」』”’）]*")
+_LEAD_WINDOW = 20 * LEAD_LIMIT
 
 
 def xml_safe(text: str) -> str:
@@ -123,7 +123,9 @@ def sentences(text: str) -> Iterator[str]:
     """The sentences of a plain text, each with its closing mark."""
     start = 0
     for match in _SENTENCE_END.finditer(text):
-        if match.group()[0] == "." and _is_abbreviation(text[start : match.start()], text[match.end() :]):
+        # Windows, because a hostile text has as many full stops as characters.
+        before, after = text[max(start, match.start() - 40) : match.start()], text[match.end() : match.end() + 40]
+        if match.group()[0] == "." and _is_abbreviation(before, after):
             continue
         yield text[start : match.end()].strip()
         start = match.end()
@@ -148,10 +150,10 @@ def lead(markup: str) -> str:
     paragraphs = [plain(part) for part in _PARAGRAPH.findall(_NOT_LEAD.sub(" ", markup))]
     # A paragraph without any sentence in it (a picture's credit, a label) opens no story.
     told = [part for part in paragraphs if len(part) >= 40] or [part for part in paragraphs if part]
-    text = " ".join(told) or plain(markup)
+    text = (" ".join(told) or plain(markup))[:_LEAD_WINDOW]
     taken = ""
     for sentence in sentences(text):
-        longer = taken + sentence if taken[-1:] in _FULL_WIDTH_ENDS else f"{taken} {sentence}".strip()
+        longer = taken + sentence if text.startswith(taken + sentence) else f"{taken} {sentence}"
         # A very short opening takes the next sentence along even when that makes it a little long.
         if taken and len(longer) > (LEAD_LENGTH * 1.2 if len(taken) >= LEAD_LENGTH / 2 else LEAD_LIMIT):
             break

@@ -1,0 +1,74 @@
+"""Which place an editor means."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from newsroom import BODY, Newsroom
+
+from content.regions import enclosing, region, resolve
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("CN", "CN"), ("cn", "CN"), ("chn", "CN"), ("CN-BJ", "CN-BJ"), ("cn-bj", "CN-BJ"), ("China", "CN"), ("Beijing", "CN-BJ"), ("shanghai", "CN-SH"),
+        ("Hainan", "CN-HI"), ("UK", "GB"), ("EL", "GR"), ("no", "NO"), ("South Korea", "KR"), ("Republic of Korea", "KR"), ("turkey", "TR"),
+        ("Türkiye", "TR"), ("Côte d’Ivoire", "CI"), ("cote d'ivoire", "CI"), ("São Paulo", "BR-SP"), ("sao paulo", "BR-SP"), ("Georgia", "GE"),
+        ("Hong Kong", "HK"), ("Taiwan", "TW"), ("Mexico City", "MX-CMX"), ("New York", "US-NY"), ("CA", "CA"), ("Kosovo", "XK"),
+        ("Maharashtra", "IN-MH"), ("Bayern", "DE-BY"), ("Bavaria", "DE-BY"), ("the Netherlands", "NL"), ("Guangdong Sheng", "CN-GD"), (" Norway ", "NO"),
+    ],
+)  # fmt: skip
+def test_a_place_is_known_by_code_and_by_name(written: str, code: str) -> None:
+    found, unknown = resolve([written])
+    assert ([place.code for place in found], unknown) == ([code], [])
+
+
+def test_a_name_that_two_countries_share_is_not_guessed() -> None:
+    found, (unknown,) = resolve(["Punjab"])
+    assert found == []
+    assert set(unknown.candidates) == {"IN-PB", "PK-PB"}
+
+
+@pytest.mark.parametrize(("beside", "code"), [("India", "IN-PB"), ("PK", "PK-PB")])
+def test_the_country_beside_a_shared_name_decides(beside: str, code: str) -> None:
+    assert code in [place.code for place in resolve(["Punjab", beside])[0]]
+    assert code in [place.code for place in resolve([beside, "Punjab"])[0]]
+
+
+def test_both_countries_beside_a_shared_name_decide_nothing() -> None:
+    assert [one.name for one in resolve(["Punjab", "India", "Pakistan"])[1]] == ["Punjab"]
+
+
+def test_georgia_beside_the_united_states_is_the_state() -> None:
+    assert [place.code for place in resolve(["Georgia", "US"])[0]] == ["US-GA", "US"]
+
+
+def test_a_place_named_twice_counts_once() -> None:
+    assert [place.code for place in resolve(["China", "CN", "chn", "CHINA"])[0]] == ["CN"]
+
+
+def test_a_subdivision_lies_in_its_country() -> None:
+    assert enclosing(region("CN-BJ")) == region("CN")
+    assert enclosing(region("CN")) is None
+    assert region("CN").contains(region("CN-BJ"))
+    assert not region("CN-BJ").contains(region("CN"))
+    assert not region("IN").contains(region("ID-JK"))
+
+
+@given(st.text(max_size=30))
+def test_any_name_is_a_place_or_unknown(name: str) -> None:
+    found, unknown = resolve([name])
+    assert len(found) + len(unknown) == bool(name.strip())
+
+
+def test_an_unknown_place_is_kept_as_a_tag_with_a_warning(newsroom: Newsroom) -> None:
+    reading = newsroom.reading("a.md", f"---\ntitle: T\nregions: [CN-GD, Shenzhen, Punjab]\n---\n{BODY}")
+    assert reading.article
+    assert [place.code for place in reading.article.regions] == ["CN-GD"]
+    assert reading.article.tags == ("Shenzhen", "Punjab")
+    shenzhen, punjab = reading.problems
+    assert (shenzhen.line, punjab.line) == (3, 3)
+    assert "'Shenzhen' is not known and is kept as a tag" in shenzhen.message
+    assert "IN-PB or PK-PB" in punjab.message
