@@ -96,7 +96,8 @@ class Ledger:
         made = select(func.max(editions.c.created_at)).where(editions.c.digest == digest)
         carrying = made.where(editions.c.state != EditionState.SKIPPED)
         first_made = self._connection.execute(carrying).scalar() is not None
-        return History(dict(carried.tuples().all()), self._connection.execute(made).scalar() if first_made else None)
+        last = self._connection.execute(made).scalar() if first_made else None
+        return History({row.article_id: row.local_date for row in carried}, last)
 
     def edition(self, digest: str, day: date) -> Edition | None:
         """The edition of a digest for a local date."""

@@ -15,6 +15,10 @@ _POLICY = re.compile(r"^5\.7\.\d+")
 _STUFFING = re.compile(rb"(?m)^\.")
 
 
+class _ClosingError(smtplib.SMTPServerDisconnected):
+    """421: the server wants no more over this connection."""
+
+
 class SmtpTransport:
     """A :class:`newsletter.transport.Transport` to one SMTP server.
 
@@ -49,6 +53,8 @@ class SmtpTransport:
             except (smtplib.SMTPServerDisconnected, OSError) as error:
                 # Nothing of the message was written yet: a server may close a connection after so many messages.
                 self._drop()
+                if fresh and isinstance(error, _ClosingError):
+                    return Reply(Outcome.DEFERRED, _words(error))
                 if fresh:
                     raise TransportError(f"{self.address}: the connection broke ({_words(error)})") from None
                 continue
@@ -112,13 +118,13 @@ class SmtpTransport:
         """MAIL, RCPT and DATA. ``None`` when the server wants the message now."""
         code, words = server.mail(message.sender)
         if code == 421:
-            raise smtplib.SMTPServerDisconnected(_said(code, words))
+            raise _ClosingError(_said(code, words))
         if code >= 500:
             raise TransportError(f"{self.address}: the server refuses the sender {message.sender} ({_said(code, words)})")
         if code < 400:
             code, words = server.rcpt(message.recipient)
             if code == 421:
-                raise smtplib.SMTPServerDisconnected(_said(code, words))
+                raise _ClosingError(_said(code, words))
         if code < 400:
             code, words = server.docmd("DATA")
             if code == 354:

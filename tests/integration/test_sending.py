@@ -1,0 +1,148 @@
+"""An edition reaches everybody once, through servers that refuse, defer, drop and go away."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from mailroom import Desk, Server
+
+from newsletter.ledger import DeliveryState
+from newsletter.transport import TransportError
+
+ANN, BOB, CY = "ann@example.com", "bob@example.com", "cy@example.com"
+
+
+def test_an_edition_reaches_everybody_once_and_balances(desk: Desk, server: Server) -> None:
+    """Invariants 4 and 5."""
+    desk.join(ANN, BOB, CY)
+    account = desk.send(desk.edition())
+    assert account.finished and sum(account.balance.values()) == account.edition.recipients == 3
+    assert sorted(server.taken) == [ANN, BOB, CY]
+    assert desk.send(account.edition).sent_now == 0
+    assert "already" in desk.make().reason
+
+
+def test_recipients_are_frozen_when_the_edition_is_made(desk: Desk, server: Server) -> None:
+    desk.join(ANN)
+    edition = desk.edition()
+    desk.join(BOB)
+    desk.send(edition)
+    assert server.taken == [ANN]
+
+
+def test_who_leaves_in_the_middle_is_not_mailed_any_more(desk: Desk, server: Server) -> None:
+    """Invariant 11."""
+    desk.join(ANN, BOB)
+    server.before = lambda recipient: desk.leave(BOB) if recipient == ANN else None
+    account = desk.send(desk.edition())
+    assert server.taken == [ANN]
+    assert account.balance == {DeliveryState.SENT: 1, DeliveryState.SUPPRESSED: 1}
+    assert account.finished
+
+
+@pytest.mark.parametrize("reply", ["450 greylisted", "421 busy", "451 later", "452 full"])
+def test_not_now_means_minutes_later_and_no_mark_against_the_address(desk: Desk, server: Server, reply: str) -> None:
+    """Invariant 6."""
+    desk.join(ANN, BOB)
+    server.plan[ANN] = [reply]
+    account = desk.send(desk.edition())
+    assert account.balance == {DeliveryState.DEFERRED: 1, DeliveryState.SENT: 1}
+    assert not account.finished
+    assert account.next_attempt and account.next_attempt - desk.now >= timedelta(minutes=5)
+    assert desk.send(account.edition).sent_now == 0
+    desk.now += timedelta(minutes=7)
+    account = desk.send(account.edition)
+    assert account.finished and sorted(server.taken) == [ANN, BOB]
+
+
+def test_a_refused_recipient_fails_and_the_others_are_served(desk: Desk, server: Server) -> None:
+    desk.join(ANN, BOB)
+    server.rcpt[ANN] = ["550 5.1.1 no such user"]
+    account = desk.send(desk.edition())
+    assert account.finished and server.taken == [BOB]
+    assert account.troubles == [(ANN, DeliveryState.FAILED, "550 5.1.1 no such user")]
+
+
+def test_a_refusal_of_us_stops_the_sending_and_holds_nothing_against_anybody(desk: Desk, server: Server) -> None:
+    """Invariant 7."""
+    desk.join(ANN, BOB)
+    server.plan[ANN] = ["550 5.7.1 your reputation is bad"]
+    edition = desk.edition()
+    with pytest.raises(TransportError, match="refuses us"):
+        desk.send(edition)
+    assert server.taken == []
+    assert desk.send(edition).balance == {DeliveryState.SENT: 2}
+
+
+def test_a_server_that_closes_often_loses_nothing(desk: Desk, server: Server) -> None:
+    """Invariant 9: it says 421 at every third recipient, once."""
+    members = [f"m{number}@example.com" for number in range(12)]
+    desk.join(*members)
+    for member in members[1::3]:
+        server.rcpt[member] = ["421 enough for one connection"]
+    account = desk.send(desk.edition())
+    assert account.finished and sorted(server.taken) == sorted(members)
+
+
+@pytest.mark.parametrize(("choice", "copies"), [("resend", 2), ("hold", 1)])
+def test_a_reply_that_is_lost_leaves_one_message_in_doubt(tmp_path: Path, server: Server, choice: str, copies: int) -> None:
+    """Invariants 3 and 8."""
+    desk = Desk(tmp_path, server, in_doubt=choice)
+    desk.report("first")
+    desk.join(ANN, BOB)
+    server.plan[ANN] = ["drop"]
+    account = desk.send(desk.edition())
+    assert account.finished and server.taken.count(ANN) == copies and server.taken.count(BOB) == 1
+    assert len(set(server.ids)) == 2
+    assert account.count(DeliveryState.IN_DOUBT) == 2 - copies
+
+
+def test_tls_that_is_stripped_sends_nothing(tmp_path: Path, server: Server) -> None:
+    """Invariant 10."""
+    plain = server.address  # type: ignore[attr-defined]
+    desk = Desk(tmp_path, server, transport=plain.replace("smtp:", "smtp+starttls:"))
+    desk.report("first")
+    desk.join(ANN)
+    with pytest.raises(TransportError, match="nothing was sent"):
+        desk.send(desk.edition())
+    assert server.taken == []
+
+
+def test_two_senders_share_an_edition_and_double_nobody(desk: Desk, server: Server) -> None:
+    """Invariant 12."""
+    members = [f"m{number}@example.com" for number in range(60)]
+    desk.join(*members)
+    edition = desk.edition()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: desk.send(edition), range(2)))
+    assert sorted(server.taken) == sorted(members)
+
+
+def test_two_makers_make_one_edition(desk: Desk) -> None:
+    """Invariant 12."""
+    desk.join(ANN)
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: desk.make(), range(4)))
+    assert sum(one.edition is not None for one in made) == 1
+
+
+def test_members_with_equal_regions_share_a_variant_and_get_their_news(desk: Desk, server: Server) -> None:
+    desk.report("china", "CN-BJ")
+    desk.join(ANN)
+    desk.join(BOB, regions=("CN",))
+    desk.join(CY, regions=("FR",))
+    account = desk.send(desk.edition())
+    assert sorted(server.taken) == [ANN, BOB] and account.edition.recipients == 2
+
+
+def test_a_scheduled_date_without_news_is_noted_and_a_run_by_hand_may_take_it(desk: Desk, server: Server) -> None:
+    desk.join(ANN)
+    desk.send(desk.edition())
+    desk.now += timedelta(days=1)
+    assert "skipped" in desk.make(scheduled=True).reason
+    desk.report("second")
+    assert "skipped" in desk.make(scheduled=True).reason
+    assert desk.make().edition
