@@ -1,0 +1,68 @@
+"""A wrong setting is named with file, line and key, and a secret is never printed (invariant 31)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from content.errors import ConfigError
+from dateline.config import load
+
+
+def problem(folder: Path, text: str) -> str:
+    (folder / "config.toml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(folder)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[site]\ntitel = 'x'", ":2: site.titel: there is no such setting; did you mean 'title'?"),
+        ("[site]\nurl = 'ftp://x'", ":2: site.url: 'ftp://x' is not a web address"),
+        ("[site]\n\ntimezone = 'Mars/Base'", ":3: site.timezone: 'Mars/Base' is not a time zone"),
+        ("[feeds]\nlimit = 'many'", ":2: feeds.limit: Input should be a valid integer"),
+        ("[fedes]\nlimit = 5", ":1: fedes: there is no such setting; did you mean 'feeds'?"),
+        ("[[digest]]\nname = 'a'\ntitle = 'A'\ncron = '99 * * * *'", ":4: digest[0].cron: '99 * * * *' is not a cron line"),
+        ("[[digest]]\ntitle = 'A'", ":1: digest[0].name: is missing"),
+        ("[[digest]]\nname = 'a'\ntitle = 'A'\n[[digest]]\nname = 'a'\ntitle = 'B'", "two digests are called a"),
+        ("[[digest]]\nname = 'a'\ntitle = 'A'\nregions = ['Atlantis']", "'Atlantis' is no country or subdivision"),
+        ("[newsletter]\ntransport = 'carrier-pigeon'", ":2: newsletter.transport: must be smtp://"),
+        ("[content]\narticle_path = '../{slug}'", ":2: content.article_path: must be a path below the site"),
+        ("[site", ":1: is not TOML"),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_named(tmp_path: Path, text: str, said: str) -> None:
+    assert said in problem(tmp_path, text)
+
+
+@pytest.mark.parametrize("line", ["smtp_password = 'hunter2hunter2'", "transport = 'smtp://u:hunter2hunter2@h'"])
+def test_a_secret_in_the_file_is_refused_and_not_repeated(tmp_path: Path, line: str) -> None:
+    said = problem(tmp_path, f"[newsletter]\n{line}")
+    assert ":2:" in said and "DATELINE_NEWSLETTER__" in said and "hunter2" not in said
+
+
+def test_the_environment_wins_and_is_named_when_it_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.toml").write_text("[site]\ntitle = 'File'\n[feeds]\nlimit = 7\n")
+    monkeypatch.setenv("DATELINE_SITE__TITLE", "Environment")
+    settings = load(tmp_path)
+    assert (settings.site.title, settings.feeds.limit) == ("Environment", 7)
+    monkeypatch.setenv("DATELINE_FEEDS__LIMIT", "none")
+    with pytest.raises(ConfigError, match="environment variable DATELINE_FEEDS__LIMIT"):
+        load(tmp_path)
+
+
+def test_secrets_come_from_files_too_and_never_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.toml").write_text("")
+    (tmp_path / "secret").write_text("hunter2hunter2\n")
+    monkeypatch.setenv("DATELINE_NEWSLETTER__SMTP_PASSWORD_FILE", "secret")
+    settings = load(tmp_path)
+    assert settings.newsletter.smtp_password and settings.newsletter.smtp_password.get_secret_value() == "hunter2hunter2"
+    assert "hunter2" not in repr(settings)
+
+
+def test_a_folder_without_a_site_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="dateline init"):
+        load(tmp_path)
