@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from content.article import Article
@@ -171,9 +171,10 @@ class Ledger:
         ).scalar_one()
         recipients = select(
             literal(edition_id), subscribers.c.id, literal(variant_id), subscribers.c.email,
-            literal(DeliveryState.PENDING.value), literal(0), literal(False), literal(now, deliveries.c.changed_at.type),
+            literal(DeliveryState.PENDING.value), literal(0), literal(False), literal(0),
+            literal(now, deliveries.c.changed_at.type),
         ).where(subscribers.c.state == Standing.CONFIRMED, subscribers.c.regions == regions, wants(digest))  # fmt: skip
-        columns = ["edition_id", "subscriber_id", "variant_id", "email", "state", "attempts", "written", "changed_at"]
+        columns = ["edition_id", "subscriber_id", "variant_id", "email", "state", "attempts", "written", "doubts", "changed_at"]
         self._connection.execute(insert(deliveries).from_select(columns, recipients))
 
     def renderings(self, edition: Edition) -> dict[int, Rendering]:
@@ -215,7 +216,8 @@ class Ledger:
     def recover(self, edition: Edition, now: datetime, *, resend: bool) -> int:
         """Settles what dead senders left on the wire; returns how many messages are in doubt.
 
-        With ``resend`` they are sent again under the same Message-ID, else they stay in doubt.
+        One whose end was not written yet was surely not taken and goes back in the queue. With ``resend`` one in
+        doubt is sent again under the same Message-ID, but once only: nobody gets a third copy. Else it stays in doubt.
         """
         query = select(deliveries.c.id, deliveries.c.holder, deliveries.c.lease_until).where(
             deliveries.c.edition_id == edition.id, deliveries.c.holder.is_not(None), deliveries.c.state.in_(OPEN)
@@ -224,11 +226,11 @@ class Ledger:
         in_doubt = 0
         for start in range(0, len(dead), 500):
             mine = deliveries.c.id.in_(dead[start : start + 500])
-            doubtful = and_(mine, deliveries.c.state == DeliveryState.SENDING)
-            state = DeliveryState.PENDING if resend else DeliveryState.IN_DOUBT
+            sending = and_(mine, deliveries.c.state == DeliveryState.SENDING)
+            unended = and_(sending, ~deliveries.c.written)
+            self._connection.execute(update(deliveries).where(unended).values(state=DeliveryState.PENDING, changed_at=now))
             words = "the sender died while the message was on the wire"
-            change = update(deliveries).where(doubtful).values(state=state, reply=words, changed_at=now)
-            in_doubt += self._connection.execute(change).rowcount
+            in_doubt += self._doubt(sending, words, now, resend=resend)
             self._connection.execute(update(deliveries).where(mine).values(holder=None, lease_until=None))
         return in_doubt
 
@@ -265,7 +267,12 @@ class Ledger:
         """
         still = exists().where(subscribers.c.id == deliveries.c.subscriber_id, subscribers.c.state == Standing.CONFIRMED)
         held = and_(deliveries.c.id == claimed.id, deliveries.c.holder == me, deliveries.c.state.in_(OPEN))
-        started = {"state": DeliveryState.SENDING, "attempts": deliveries.c.attempts + 1, "changed_at": now}
+        started = {
+            "state": DeliveryState.SENDING,
+            "attempts": deliveries.c.attempts + 1,
+            "written": False,
+            "changed_at": now,
+        }
         lease = now.timestamp() + LEASE_SECONDS
         if self._connection.execute(update(deliveries).where(held, still).values(lease_until=lease, **started)).rowcount:
             return True
@@ -287,9 +294,20 @@ class Ledger:
                 state = DeliveryState.FAILED
         self._settle(claimed, state, reply.text, now, next_attempt if state is DeliveryState.DEFERRED else None)
 
+    def ended(self, claimed: Claimed) -> None:
+        """Records that a message's end is about to be written: from now on nobody knows until the server answers."""
+        self._connection.execute(update(deliveries).where(deliveries.c.id == claimed.id).values(written=True))
+
     def doubt(self, claimed: Claimed, words: str, now: datetime, *, resend: bool) -> None:
         """Records that nobody knows whether a message arrived."""
-        self._settle(claimed, DeliveryState.PENDING if resend else DeliveryState.IN_DOUBT, words, now, None)
+        self._doubt(deliveries.c.id == claimed.id, words, now, resend=resend)
+
+    def _doubt(self, which: ColumnElement[bool], words: str, now: datetime, *, resend: bool) -> int:
+        again = and_(deliveries.c.doubts == 0, literal(resend))
+        state = case((again, DeliveryState.PENDING.value), else_=DeliveryState.IN_DOUBT.value)
+        facts = {"reply": words[:1000], "holder": None, "lease_until": None, "changed_at": now}
+        change = update(deliveries).where(which).values(state=state, doubts=deliveries.c.doubts + 1, **facts)
+        return self._connection.execute(change).rowcount
 
     def release(self, held: Sequence[Claimed], me: str) -> None:
         """Gives back what was claimed and not started."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
 
-from newsletter.transport import Message, Outcome, Reply, TransportError
+from newsletter.transport import Message, Outcome, Reply, TransportError, nothing
 
 
 class MaildirTransport:
@@ -19,7 +20,7 @@ class MaildirTransport:
         self.folder = folder
         self._made = False
 
-    def send(self, message: Message) -> Reply:
+    def send(self, message: Message, before_the_end: Callable[[], None] = nothing) -> Reply:
         name = f"{blake2b(message.message_id.encode(), digest_size=16).hexdigest()}.dateline"
         try:
             if not self._made:
@@ -33,6 +34,7 @@ class MaildirTransport:
                 file.write(message.content.replace(b"\r\n", b"\n"))
                 file.flush()
                 os.fsync(file.fileno())
+            before_the_end()
             half.replace(self.folder / "new" / name)
         except OSError as error:
             raise TransportError(f"{error.filename or self.folder}: cannot be written ({error.strerror})") from None

@@ -119,7 +119,7 @@ class Sending:
         if not self._start(claimed):
             return False
         try:
-            reply = self.transport.send(self._message(claimed))
+            reply = self.transport.send(self._message(claimed), lambda: self._ended(claimed))
         except HeaderError as error:
             reply = Reply(Outcome.REFUSED, str(error))
         except LostReplyError as error:
@@ -145,6 +145,10 @@ class Sending:
             started = ledger.start(claimed, self.me, self.clock())
         self._unsettled = None
         return started
+
+    def _ended(self, claimed: Claimed) -> None:
+        with writing(self._engine) as connection:
+            Ledger(connection).ended(claimed)
 
     def _flush(self, batch: list[Claimed]) -> None:
         with writing(self._engine) as connection:

@@ -6,9 +6,10 @@ import re
 import smtplib
 import socket
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
-from newsletter.transport import LostReplyError, Message, Outcome, Reply, TransportAddress, TransportError
+from newsletter.transport import LostReplyError, Message, Outcome, Reply, TransportAddress, TransportError, nothing
 
 _POLICY = re.compile(r"^5\.7\.\d+")
 """Enhanced status codes (RFC 3463) that mean us, not the recipient."""
@@ -44,7 +45,7 @@ class SmtpTransport:
         self._ca_file = ca_file
         self._server: smtplib.SMTP | None = None
 
-    def send(self, message: Message) -> Reply:
+    def send(self, message: Message, before_the_end: Callable[[], None] = nothing) -> Reply:
         for fresh in (False, True):
             fresh = fresh or self._server is None
             server = self._server or self._connect()
@@ -58,7 +59,7 @@ class SmtpTransport:
                 if fresh:
                     raise TransportError(f"{self.address}: the connection broke ({_words(error)})") from None
                 continue
-            return reply or self._data(server, message)
+            return reply or self._data(server, message, before_the_end)
         raise AssertionError("unreachable")
 
     def close(self) -> None:
@@ -133,7 +134,7 @@ class SmtpTransport:
         server.rset()
         return reply
 
-    def _data(self, server: smtplib.SMTP, message: Message) -> Reply:
+    def _data(self, server: smtplib.SMTP, message: Message, before_the_end: Callable[[], None]) -> Reply:
         stuffed = _STUFFING.sub(b"..", message.content)
         end = b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n"
         try:
@@ -142,6 +143,12 @@ class SmtpTransport:
             # Without its final dot no server takes a message (RFC 5321 4.1.1.4).
             self._drop()
             raise TransportError(f"{self.address}: the connection broke within a message ({_words(error)})") from None
+        try:
+            before_the_end()
+        except BaseException:
+            # A connection in the middle of a message is good for nothing else.
+            self._drop()
+            raise
         try:
             server.send(end)
             code, words = server.getreply()

@@ -87,8 +87,9 @@ deliveries = Table(
     # Who is at it, and until when that is believed without a sign of life (seconds since 1970).
     Column("holder", String),
     Column("lease_until", Float),
-    # Whether the message's last byte may have reached the server.
+    # Whether the message's last byte may have reached the server, and how often that was left unanswered.
     Column("written", Boolean, nullable=False, default=False),
+    Column("doubts", Integer, nullable=False, default=0),
     Column("reply", Text),
     Column("changed_at", Instant, nullable=False),
     UniqueConstraint("edition_id", "subscriber_id"),

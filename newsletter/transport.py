@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -44,11 +45,18 @@ class Message:
     content: bytes
 
 
+def nothing() -> None:
+    """For those who need not know when a message ends."""
+
+
 class Transport(Protocol):
     """A way of sending. Use it as a context manager; it connects when first needed."""
 
-    def send(self, message: Message) -> Reply:
-        """Sends one message. Raises ``TransportError`` when it was surely not sent, ``LostReplyError`` when unsure."""
+    def send(self, message: Message, before_the_end: Callable[[], None] = nothing) -> Reply:
+        """Sends one message. Raises ``TransportError`` when it was surely not sent, ``LostReplyError`` when unsure.
+
+        ``before_the_end`` is called when all but the end is written; until then no server takes the message.
+        """
 
     def close(self) -> None:
         """Takes leave of the server. Never raises."""

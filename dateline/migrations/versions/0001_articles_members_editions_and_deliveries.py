@@ -124,6 +124,7 @@ def upgrade() -> None:
         sa.Column("holder", sa.String(), nullable=True),
         sa.Column("lease_until", sa.Float(), nullable=True),
         sa.Column("written", sa.Boolean(), nullable=False),
+        sa.Column("doubts", sa.Integer(), nullable=False),
         sa.Column("reply", sa.Text(), nullable=True),
         sa.Column("changed_at", content.database.Instant(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["edition_id"], ["editions.id"], name=op.f("fk_deliveries_edition_id")),
