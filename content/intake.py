@@ -42,10 +42,11 @@ class Event:
 
 @dataclass(slots=True)
 class Report:
-    """What an intake did. ``files`` were looked at; ``unchanged`` of them needed no reading."""
+    """What an intake did. ``files`` were looked at; ``unchanged`` of them needed no reading, ``drafts`` are kept back."""
 
     files: int = 0
     unchanged: int = 0
+    drafts: int = 0
     events: list[Event] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -192,6 +193,7 @@ class Intake:
         left = {one.id: one for one in vanished}
         for reading, origin, known in read:
             problems = list(reading.problems)
+            told = len(self.report.events)
             if reading.article is None:
                 if known:
                     last = problems[-1]
@@ -208,6 +210,8 @@ class Intake:
             else:
                 problems += self._keep_new(reading.article, reading, origin)
             self.report.problems += problems
+            if reading.article and reading.article.state is State.DRAFT and len(self.report.events) == told:
+                self.report.drafts += 1
         return moved
 
     def _mover(self, article: Article, origin: Origin, vanished: dict[str, Kept]) -> Kept | None:

@@ -92,6 +92,7 @@ def _tell(published: Published, folder: Path, dry_run: bool) -> None:
 
     report, outcome = published.report, published.outcome
     changes = [f"{report.count(change)} {change}" for change in Change if report.count(change)]
+    changes += [output.counted(report.drafts, "draft")] if report.drafts else []
     refused = f", {len(report.errors)} refused" if report.errors else ""
     read = f"{output.counted(report.files, 'file')}: {', '.join([*changes, f'{report.unchanged} unchanged'])}{refused}"
     output.say(read)
