@@ -1,49 +1,54 @@
-"""Which place an editor means by ``CN-BJ``, ``Beijing`` or ``South Korea``.
+"""Which place an editor means by ``CN-BJ``, ``Beijing`` or ``South Korea``, and what lies around it.
 
-ISO 3166-1 and 3166-2 come from pycountry, names of countries from CLDR through Babel, and the names that
-news uses besides from ``data/region_names.toml``.
+The world is a tree: World, areas of UN M49, countries of ISO 3166-1, subdivisions of ISO 3166-2. It is compiled by
+``data/compile.py`` from CLDR and pycountry, with the names that news uses besides from ``data/region_names.toml``.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
 import unicodedata
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+from functools import cache, lru_cache
+from pathlib import Path
 
+AREA_SCHEME = "https://unstats.un.org/unsd/methodology/m49/"
+"""UN M49 has no URN; its own page names the scheme."""
 COUNTRY_SCHEME = "urn:iso:std:iso:3166:-1"
 SUBDIVISION_SCHEME = "urn:iso:std:iso:3166:-2"
 """The standards' own URNs (RFC 5141), as category schemes in feeds."""
 
+WORLD = "001"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Region:
-    """A country (``CN``) or one of its subdivisions (``CN-BJ``), with its English name."""
+    """An area (``142``), a country (``CN``) or a subdivision (``CN-BJ``), with its English name."""
 
     code: str
     name: str
 
     @property
-    def country(self) -> str:
-        """The ISO 3166-1 alpha-2 code of the country that it is or lies in."""
-        return self.code.partition("-")[0]
-
-    @property
     def scheme(self) -> str:
-        """The URN of the standard that its code comes from."""
+        """The URI of the standard that its code comes from."""
+        if self.code.isdigit():
+            return AREA_SCHEME
         return SUBDIVISION_SCHEME if "-" in self.code else COUNTRY_SCHEME
 
     @property
+    def country(self) -> str:
+        """The ISO 3166-1 alpha-2 code of the country that it is or lies in; an area's own code."""
+        return self.code.partition("-")[0]
+
+    @property
     def slug(self) -> str:
-        """The code as it stands in a path: ``cn-bj``."""
-        return self.code.lower()
+        """Its name in a path: ``cn-bj``, ``eastern-asia``."""
+        return _row(self.code).slug
 
     def contains(self, other: Region) -> bool:
         """Whether ``other`` is this place or lies in it."""
-        return other.code == self.code or other.country == self.code
+        return self in lineage(other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +60,32 @@ class Unresolved:
 
 
 def region(code: str) -> Region:
-    """The region with this ISO 3166 code, in any letter case. Raises ``KeyError`` when there is none."""
-    return _by_code()[code.strip().upper()]
+    """The region with this code of ISO 3166 or M49, in any letter case. Raises ``KeyError`` when there is none."""
+    return _row(_code(code)).region
+
+
+def _code(written: str) -> str:
+    """The code that is meant; ``UK`` and three letters mean two."""
+    key = written.strip().upper()
+    return _ALIAS_CODES.get(key, key) if len(key) != 3 else _alpha_3().get(key, key)
 
 
 def enclosing(place: Region) -> Region | None:
-    """The country of a subdivision; ``None`` for a country."""
-    return region(place.country) if "-" in place.code else None
+    """The next larger region: a subdivision's country, a country's area; ``None`` for the World."""
+    above = lineage(place)
+    return above[1] if len(above) > 1 else None
+
+
+@lru_cache(maxsize=8192)
+def lineage(place: Region) -> tuple[Region, ...]:
+    """A region and all that lie around it, up to the World."""
+    found = []
+    code = place.code
+    while code:
+        row = _row(code)
+        found.append(row.region)
+        code = row.parent
+    return tuple(found)
 
 
 def resolve(names: Iterable[str]) -> tuple[list[Region], list[Unresolved]]:
@@ -84,20 +108,19 @@ def resolve(names: Iterable[str]) -> tuple[list[Region], list[Unresolved]]:
 
 
 def _resolve_one(name: str, beside: Collection[str]) -> Region | Unresolved:
-    by_code = _by_code()
-    if (code := _ALIAS_CODES.get(name.upper(), name.upper())) in by_code:
-        return by_code[code]
-    key = _fold(name)
+    if (code := _code(name)) in _lines() and not code.isdigit():
+        return _row(code).region
+    key = fold(name)
     countries, subdivisions = _by_name()
     candidates = subdivisions.get(key, ())
     if len(near := [code for code in candidates if code[:2] in beside]) == 1 and key in _COUNTRY_OR_STATE:
-        return by_code[near[0]]
+        return _row(near[0]).region
     if key in countries:
-        return by_code[countries[key]]
+        return _row(countries[key]).region
     if len(near) == 1:
-        return by_code[near[0]]
+        return _row(near[0]).region
     if len(candidates) == 1:
-        return by_code[candidates[0]]
+        return _row(candidates[0]).region
     return Unresolved(name, tuple(candidates))
 
 
@@ -105,70 +128,50 @@ _ALIAS_CODES = {"UK": "GB", "EL": "GR"}
 # Names of a country that are also a state's; the country beside them tells which.
 _COUNTRY_OR_STATE = frozenset({"georgia"})
 
-# Words for the kind of subdivision, as ISO 3166-2 has them behind (or before) the name.
-_KIND_BEHIND = re.compile(
-    r"(?: Shi| Sheng| Zizhiqu| SAR|-teukbyeolsi|-gwangyeoksi|-do|-teukbyeoljachido|-teukbyeoljachisi"
-    r"| Province| Oblast| oblast'?| oblast’| Governorate| Region| County| Prefecture| Raya)$"
-)
 
-
-def _fold(name: str) -> str:
+def fold(name: str) -> str:
+    """A name as it is compared: without letter case, accents and signs."""
     decomposed = unicodedata.normalize("NFKD", name.casefold())
     letters = "".join(c for c in decomposed if not unicodedata.combining(c)).replace("ı", "i").replace("ʻ", "")
     return " ".join(re.sub(r"[^\w]+", " ", letters).split())
 
 
-@cache
-def _news_names() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    table = tomllib.loads(files("content").joinpath("data/region_names.toml").read_text("utf-8"))
-    return table["countries"], table["subdivisions"]
+@dataclass(frozen=True, slots=True)
+class _Row:
+    region: Region
+    parent: str
+    slug: str
+    spellings: str
 
 
 @cache
-def _by_code() -> dict[str, Region]:
-    import pycountry
-    from babel import Locale
-
-    english = Locale("en").territories
-    country_names, subdivision_names = _news_names()
-    found: dict[str, Region] = {}
-    for country in pycountry.countries:
-        shown = country_names.get(country.alpha_2, [english.get(country.alpha_2, country.name)])[0]
-        found[country.alpha_2] = found[country.alpha_3] = Region(country.alpha_2, shown)
-    # User-assigned in ISO 3166-1, yet what everybody uses.
-    found["XK"] = Region("XK", "Kosovo")
-    for part in pycountry.subdivisions:
-        shown = subdivision_names.get(part.code, [_KIND_BEHIND.sub("", _first_name(part.name))])[0]
-        found[part.code] = Region(part.code, shown)
-    return found
+def _lines() -> dict[str, str]:
+    """The lines of the table by code; each is taken apart only when somebody asks for it."""
+    text = Path(__file__).with_name("data").joinpath("regions.tsv").read_text("utf-8")
+    return {line[: line.index("\t")]: line for line in text.splitlines()}
 
 
-def _first_name(name: str) -> str:
-    """The first of several names, without the signs of romanisation that English news leaves out (Mahārāshtra)."""
-    decomposed = unicodedata.normalize("NFD", name.partition(" [")[0].partition(" (")[0])
-    return unicodedata.normalize("NFC", re.sub("[\u0304\u0323\u0331\u02bb\u02bc]", "", decomposed))
+@cache
+def _row(code: str) -> _Row:
+    _, name, parent, slug, _, spellings = _lines()[code].split("\t")
+    return _Row(Region(code, name), parent, slug, spellings)
+
+
+@cache
+def _alpha_3() -> dict[str, str]:
+    return {line.split("\t")[4]: code for code, line in _lines().items() if len(code) == 2}
 
 
 @cache
 def _by_name() -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
-    import pycountry
-
-    country_names, subdivision_names = _news_names()
-    countries: dict[str, str] = {}
-    for country in pycountry.countries:
-        spellings = [getattr(country, field, "") for field in ("name", "official_name", "common_name")]
-        spellings += [_by_code()[country.alpha_2].name, *country_names.get(country.alpha_2, [])]
-        for spelling in filter(None, spellings):
-            countries[_fold(spelling)] = country.alpha_2
-    countries["kosovo"] = "XK"
+    """Codes of countries and areas, and of subdivisions, by folded spelling."""
+    wider: dict[str, str] = {}
     subdivisions: dict[str, tuple[str, ...]] = {}
-    for part in pycountry.subdivisions:
-        spellings = [part.name, *re.split(r" \[|\] *| \(|\)", part.name), _by_code()[part.code].name]
-        spellings += subdivision_names.get(part.code, [])
-        for key in {_fold(spelling) for spelling in spellings if spelling.strip()}:
-            subdivisions[key] = (*subdivisions.get(key, ()), part.code)
-    for news, names in ((code, names) for code, names in subdivision_names.items()):
-        for spelling in names:
-            # What news calls by this name: Mexico City, not the others that share a part of it.
-            subdivisions[_fold(spelling)] = (news,)
-    return countries, subdivisions
+    for code in _lines():
+        for spelling in _row(code).spellings.split("|"):
+            if "-" in code:
+                subdivisions[spelling] = (*subdivisions.get(spelling, ()), code)
+            else:
+                # Countries stand behind the areas and win: Micronesia.
+                wider[spelling] = code
+    return wider, subdivisions
