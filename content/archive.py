@@ -1,72 +1,26 @@
-"""The articles kept: what was published, under which lasting id, and from which file."""
+"""The articles kept: what was published, under which lasting id, and from which file.
+
+It speaks SQL to the database's own connection, within the transaction that its caller began.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    ColumnElement,
-    Connection,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    String,
-    Table,
-    and_,
-    delete,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
 
 from content.article import Article, State
-from content.database import Instant, metadata
-from content.regions import Region, region
-
-articles = Table(
-    "articles",
-    metadata,
-    Column("id", String, primary_key=True),
-    Column("slug", String, nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("published", Instant, nullable=False),
-    Column("updated", Instant, nullable=False),
-    Column("withdrawn_at", Instant),
-    Column("section", String, nullable=False),
-    Column("title", String, nullable=False),
-    Column("document", LargeBinary, nullable=False),
-    # The file that it was read from, and how to tell cheaply that the file is still the same.
-    Column("source", String, nullable=False),
-    Column("digest", String(32), nullable=False),
-    Column("fingerprint", String(16), nullable=False),
-    Column("size", BigInteger, nullable=False),
-    Column("mtime_ns", BigInteger, nullable=False),
-    Column("ctime_ns", BigInteger, nullable=False),
-    Column("read_ns", BigInteger, nullable=False),
-    Index("ix_articles_state_published", "state", "published"),
-    Index("ix_articles_source", "source"),
-    Index("ix_articles_slug", "slug"),
-)
-
-article_regions = Table(
-    "article_regions",
-    metadata,
-    Column("article_id", ForeignKey("articles.id", ondelete="CASCADE"), primary_key=True),
-    Column("position", Integer, primary_key=True),
-    Column("code", String(8), nullable=False, index=True),
-)
+from content.facets import Facet, FacetKey, FacetKind, facets_of
+from content.regions import Region
 
 _document: TypeAdapter[Article] = TypeAdapter(Article)
 LIVE = (State.PUBLISHED, State.SCHEDULED)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +40,40 @@ class Origin:
 class Kept:
     """What the archive knows of an article without opening it."""
 
+    number: int
     id: str
     slug: str
     title: str
     state: State
     published: datetime
     updated: datetime
-    origin: Origin
+    source: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of an article in a feed: its number in the archive, its id, the hash of what it says, its dates."""
+
+    number: int
+    id: str
+    version: bytes
+    published: datetime
+    updated: datetime
+
+
+_KEPT = """SELECT a.number, a.id, a.slug, a.title, a.state, a.published, a.updated, s.source, s.digest
+FROM articles a JOIN article_sources s ON s.number = a.number"""
 
 
 class Archive:
     """The articles of a site, within one transaction of ``connection``."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._facet_ids: dict[FacetKey, int] = {}
+        self._touched: set[int] = set()
+        self._revision = 0
 
     # What is there
 
@@ -115,116 +89,333 @@ class Archive:
 
         With ``regions`` only what lies in one of them; with ``sections`` (any letter case) only those.
         """
-        query = select(articles.c.document, articles.c.state).where(_public_at(now))
-        if codes := [place.code for place in regions]:
-            query = query.where(articles.c.id.in_(select(article_regions.c.article_id).where(_lies_in(codes))))
-        if names := [section.lower() for section in sections]:
-            query = query.where(func.lower(articles.c.section).in_(names))
-        query = query.order_by(articles.c.published.desc(), articles.c.id).limit(limit)
-        return [_article(row) for row in self._connection.execute(query)]
+        groups = [[FacetKey(FacetKind.REGION, place.code) for place in regions]]
+        groups.append([FacetKey(FacetKind.SECTION, section.casefold()) for section in sections])
+        return self.articles(one.number for one in self.newest([group for group in groups if group], now, limit))
+
+    def newest(self, groups: Sequence[Sequence[FacetKey]], now: datetime, limit: int | None = None) -> list[Version]:
+        """The newest public articles that lie under one facet of each group, newest first; without groups, of the site."""
+        wanted = [[found for key in group if (found := self.facet_id(key))] for group in groups or [[SITE]]]
+        if not all(wanted):
+            return []
+        first, *others = wanted
+        conditions = "".join(
+            f" AND EXISTS (SELECT 1 FROM article_facets o WHERE o.article = f.article AND o.published = f.published"
+            f" AND o.facet IN ({_marks(group)}))"
+            for group in others
+        )
+        distinct = "DISTINCT" if len(first) > 1 else ""
+        query = f"""SELECT {distinct} a.number, a.id, a.version, f.published, a.updated
+            FROM article_facets f JOIN articles a ON a.number = f.article
+            WHERE f.facet IN ({_marks(first)}) AND f.published <= ?{conditions}
+            ORDER BY f.published DESC, f.article DESC LIMIT ?"""
+        values = (*first, _micros(now), *(one for group in others for one in group), -1 if limit is None else limit)
+        return [_version(row) for row in self._connection.execute(query, values)]
+
+    def versions(self, numbers: Iterable[int]) -> list[Version]:
+        """The versions of articles with these numbers, in that order."""
+        query = "SELECT number, id, version, published, updated FROM articles WHERE number = ?"
+        rows = [self._connection.execute(query, (number,)).fetchone() for number in numbers]
+        return [Version(row[0], row[1], row[2], _instant(row[3]), _instant(row[4])) for row in rows]
+
+    def count(self, groups: Sequence[Sequence[FacetKey]], now: datetime) -> int:
+        """How many :meth:`newest` would find without a limit."""
+        if len(groups) > 1 or any(len(group) > 1 for group in groups):
+            return len(self.newest(groups, now))
+        (key,) = groups[0] if groups else (SITE,)
+        query = "SELECT count(*) FROM article_facets WHERE facet = ? AND published <= ?"
+        return int(self._connection.execute(query, (self.facet_id(key), _micros(now))).fetchone()[0])
 
     def count_public(self, now: datetime) -> int:
-        return self._connection.execute(select(func.count()).select_from(articles).where(_public_at(now))).scalar_one()
+        return self.count([], now)
 
-    def regions(self, now: datetime) -> dict[Region, int]:
-        """The regions in use and how many public articles lie in each, countries of subdivisions included.
+    def facets(self) -> list[Facet]:
+        """Everything that articles were ever filed under; what only withdrawn ones are under stays, empty."""
+        rows = self._connection.execute("SELECT kind, key, name, slug, revision, changed_at FROM facets ORDER BY kind, key")
+        return [Facet(FacetKey(FacetKind(row[0]), row[1]), row[2], row[3], row[4], _moment(row[5])) for row in rows]
 
-        A region whose last article was withdrawn stays, with 0: its feed's readers are still there.
-        """
-        query = (
-            select(article_regions.c.code, articles.c.id, articles.c.state)
-            .join(articles)
-            .where(or_(_public_at(now), articles.c.state == State.WITHDRAWN))
-        )
-        members: dict[str, set[str]] = {}
-        for code, article_id, state in self._connection.execute(query):
-            for within in {code, code.partition("-")[0]}:
-                found = members.setdefault(within, set())
-                if state != State.WITHDRAWN:
-                    found.add(article_id)
-        return {region(code): len(ids) for code, ids in sorted(members.items())}
-
-    def last_withdrawn(self, place: Region | None = None) -> datetime | None:
-        """When an article (of a region) was last withdrawn."""
-        query = select(func.max(articles.c.withdrawn_at)).where(articles.c.state == State.WITHDRAWN)
-        if place:
-            query = query.where(articles.c.id.in_(select(article_regions.c.article_id).where(_lies_in([place.code]))))
-        return self._connection.execute(query).scalar()
+    def facet_id(self, key: FacetKey) -> int | None:
+        if (known := self._facet_ids.get(key)) is not None:
+            return known
+        row = self._connection.execute("SELECT id FROM facets WHERE kind = ? AND key = ?", key).fetchone()
+        if row:
+            self._facet_ids[key] = row[0]
+        return row[0] if row else None
 
     def with_ids(self, ids: Iterable[str]) -> list[Article]:
         """The articles with these ids, in that order, whatever their state; unknown ids are passed over."""
-        wanted = list(ids)
-        query = select(articles.c.document, articles.c.state).where(articles.c.id.in_(wanted))
-        found = {article.id: article for article in map(_article, self._connection.execute(query))}
-        return [found[one] for one in wanted if one in found]
+        found = []
+        for one in ids:
+            row = self._connection.execute("SELECT number FROM articles WHERE id = ?", (one,)).fetchone()
+            found += self.articles([row[0]]) if row else []
+        return found
+
+    def articles(self, numbers: Iterable[int]) -> list[Article]:
+        """The articles with these numbers, in that order, whatever their state."""
+        query = """SELECT d.document, a.state FROM article_documents d JOIN articles a ON a.number = d.number
+            WHERE d.number = ?"""
+        rows = (self._connection.execute(query, (number,)).fetchone() for number in list(numbers))
+        return [replace(_document.validate_json(row[0]), state=State(row[1])) for row in rows if row]
 
     def kept(self) -> Iterator[Kept]:
         """Every article that was ever kept, withdrawn ones too."""
-        columns = [column for column in articles.c if column.name not in ("document", "section", "withdrawn_at")]
-        for row in self._connection.execute(select(*columns)):
-            origin = Origin(row.source, row.digest, row.fingerprint, row.size, row.mtime_ns, row.ctime_ns, row.read_ns)
-            yield Kept(row.id, row.slug, row.title, State(row.state), row.published, row.updated, origin)
+        for row in self._connection.execute(_KEPT):
+            yield _kept(row)
+
+    def all_ids(self) -> list[str]:
+        """The ids of every article that was ever kept."""
+        return [row[0] for row in self._connection.execute("SELECT id FROM articles")]
+
+    # What an intake asks
+
+    def trusted(self, fingerprint: str, racy_ns: int) -> dict[str, tuple[int, int, int]]:
+        """Size and both times of every file whose article is live, by source; sizes of -1 mean: look at it again.
+
+        Only a file read by the same rules (``fingerprint``), and not within ``racy_ns`` of a change, can be known by its times.
+        """
+        query = """SELECT s.source, CASE WHEN s.fingerprint = ? AND max(s.mtime_ns, s.ctime_ns) < s.read_ns - ?
+            THEN s.size ELSE -1 END, s.mtime_ns, s.ctime_ns FROM article_sources s JOIN articles a ON a.number = s.number
+            WHERE a.state <> 'withdrawn'"""
+        return {row[0]: row[1:] for row in self._connection.execute(query, (fingerprint, racy_ns))}
+
+    def from_source(self, source: str) -> Kept | None:
+        """The live article that a file holds."""
+        return self._kept("WHERE s.source = ? AND a.state <> 'withdrawn'", source)
+
+    def with_slug(self, slug: str) -> Kept | None:
+        """The live article at an address."""
+        return self._kept("WHERE a.slug = ? AND a.state <> 'withdrawn'", slug)
+
+    def withdrawn_like(self, digest: str, source: str, title: str) -> Kept | None:
+        """A withdrawn article of the same bytes, or of the same file and title."""
+        return self._kept("WHERE s.digest = ? AND a.state = 'withdrawn'", digest) or self._kept(
+            "WHERE s.source = ? AND a.title = ? AND a.state = 'withdrawn'", source, title
+        )
+
+    def count_live(self) -> int:
+        return int(self._connection.execute("SELECT count(*) FROM articles WHERE state <> 'withdrawn'").fetchone()[0])
+
+    def has_id(self, article_id: str) -> bool:
+        return self._connection.execute("SELECT 1 FROM articles WHERE id = ?", (article_id,)).fetchone() is not None
+
+    def _kept(self, condition: str, *values: str) -> Kept | None:
+        row = self._connection.execute(f"{_KEPT} {condition} LIMIT 1", values).fetchone()
+        return _kept(row) if row else None
+
+    # What a publisher asks
+
+    @property
+    def revision(self) -> int:
+        """The number of the last change."""
+        return int(self._connection.execute("SELECT coalesce(max(revision), 0) FROM articles").fetchone()[0])
+
+    def changed_since(self, revision: int) -> list[int]:
+        """The numbers of the articles that changed after ``revision``, in the order of publication."""
+        query = "SELECT number FROM articles WHERE revision > ? ORDER BY published, number"
+        return [row[0] for row in self._connection.execute(query, (revision,))]
+
+    def due_between(self, after: datetime, until: datetime) -> list[int]:
+        """The numbers of live articles whose time came after ``after`` and not after ``until``."""
+        query = "SELECT article FROM article_facets WHERE facet = ? AND published > ? AND published <= ? ORDER BY published"
+        values = (self.facet_id(SITE), _micros(after), _micros(until))
+        return [row[0] for row in self._connection.execute(query, values)]
+
+    def next_due(self, now: datetime) -> datetime | None:
+        """When the next scheduled article comes out."""
+        query = "SELECT min(published) FROM article_facets WHERE facet = ? AND published > ?"
+        (micros,) = self._connection.execute(query, (self.facet_id(SITE), _micros(now))).fetchone()
+        return None if micros is None else _moment(micros)
+
+    def addresses(self, now: datetime) -> tuple[list[str], dict[str, str]]:
+        """Slugs of withdrawn articles, and slugs that were left with the slug that each leads to now."""
+        live = "a.state IN ('published', 'scheduled') AND a.published <= ?"
+        taken = f"SELECT slug FROM articles a WHERE {live}"
+        text = _text(now)
+        gone = self._connection.execute(
+            f"""SELECT a.slug FROM articles a WHERE a.state = 'withdrawn' AND a.slug NOT IN ({taken}) UNION
+            SELECT l.slug FROM left_addresses l JOIN articles a ON a.number = l.article
+            WHERE a.state = 'withdrawn' AND l.slug NOT IN ({taken}) ORDER BY 1""",
+            (text, text),
+        )
+        moved = self._connection.execute(
+            f"""SELECT l.slug, a.slug FROM left_addresses l JOIN articles a ON a.number = l.article
+            WHERE {live} AND l.slug NOT IN ({taken}) ORDER BY 1""",
+            (text, text),
+        )
+        return [row[0] for row in gone], dict(moved)
+
+    def all_versions(self) -> list[bytes]:
+        """The versions of all articles as they are now."""
+        return [row[0] for row in self._connection.execute("SELECT version FROM articles")]
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        return self._connection
 
     # What changes
 
     def add(self, article: Article, origin: Origin) -> None:
         """Keeps a new article; its id must be free."""
-        self._connection.execute(insert(articles).values(id=article.id, **_values(article, origin)))
-        self._set_regions(article)
-
-    def replace(self, article: Article, origin: Origin) -> None:
-        """Keeps a new version of an article."""
-        self._connection.execute(
-            update(articles)
-            .where(articles.c.id == article.id)
-            .values(**_values(article, origin), withdrawn_at=article.updated if article.state is State.WITHDRAWN else None)
+        document = _document.dump_json(article)
+        cursor = self._connection.execute(
+            """INSERT INTO articles (id, slug, state, published, updated, title, version, revision)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+            (article.id, *self._facts(article, document)),
         )
-        self._connection.execute(delete(article_regions).where(article_regions.c.article_id == article.id))
-        self._set_regions(article)
+        number = cursor.lastrowid
+        assert number is not None
+        self._connection.execute("INSERT INTO article_documents (number, document) VALUES (?, ?)", (number, document))
+        self._connection.execute(
+            """INSERT INTO article_sources (number, source, digest, fingerprint, size, mtime_ns, ctime_ns, read_ns)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+            (number, *_signature(origin)),
+        )
+        self._file_under(number, article)
 
-    def note_origin(self, article_id: str, origin: Origin) -> None:
+    def replace(self, number: int, article: Article, origin: Origin, now: datetime) -> None:
+        """Keeps a new version of an article; the address that it leaves goes on leading to it."""
+        document = _document.dump_json(article)
+        (old_slug,) = self._connection.execute("SELECT slug FROM articles WHERE number = ?", (number,)).fetchone()
+        if old_slug != article.slug:
+            self._connection.execute("INSERT OR REPLACE INTO left_addresses (slug, article) VALUES (?, ?)", (old_slug, number))
+        self._connection.execute("DELETE FROM left_addresses WHERE slug = ? AND article = ?", (article.slug, number))
+        self._unfile(number)
+        withdrawn_at = _text(now) if article.state is State.WITHDRAWN else None
+        self._connection.execute(
+            """UPDATE articles SET slug = ?, state = ?, published = ?, updated = ?, title = ?, version = ?, revision = ?,
+            withdrawn_at = ? WHERE number = ?""",
+            (*self._facts(article, document), withdrawn_at, number),
+        )
+        self._connection.execute("UPDATE article_documents SET document = ? WHERE number = ?", (document, number))
+        self.note_origin(number, origin)
+        self._file_under(number, article)
+
+    def note_origin(self, number: int, origin: Origin) -> None:
         """Remembers that an article's file was looked at again and says the same."""
-        self._connection.execute(update(articles).where(articles.c.id == article_id).values(**_origin_values(origin)))
-
-    def withdraw(self, article_id: str, now: datetime) -> None:
-        """Takes an article out of every feed. Its row and its id stay."""
         self._connection.execute(
-            update(articles).where(articles.c.id == article_id).values(state=State.WITHDRAWN, withdrawn_at=now)
+            """UPDATE article_sources SET source = ?, digest = ?, fingerprint = ?, size = ?, mtime_ns = ?, ctime_ns = ?,
+            read_ns = ? WHERE number = ?""",
+            (*_signature(origin), number),
         )
 
-    def _set_regions(self, article: Article) -> None:
-        rows = [
-            {"article_id": article.id, "position": position, "code": place.code}
-            for position, place in enumerate(article.regions)
-        ]
-        if rows:
-            self._connection.execute(insert(article_regions), rows)
+    def withdraw(self, number: int, now: datetime) -> None:
+        """Takes an article out of every feed. Its row and its id stay."""
+        self._unfile(number)
+        self._connection.execute(
+            "UPDATE articles SET state = 'withdrawn', withdrawn_at = ?, revision = ? WHERE number = ?",
+            (_text(now), self._next_revision(), number),
+        )
+
+    def finish(self, now: datetime) -> None:
+        """Notes under which facets something changed. To be called at the end of a transaction that changed articles."""
+        self._connection.executemany(
+            "UPDATE facets SET revision = ?, changed_at = ? WHERE id = ?",
+            [(self._next_revision(), _micros(now), facet) for facet in sorted(self._touched)],
+        )
+        self._touched.clear()
+        self._revision = 0
+
+    def refile(self, now: datetime) -> None:
+        """Files every article anew, and hashes its document: for migrations."""
+        self._connection.execute("DELETE FROM article_facets")
+        numbers = [row[0] for row in self._connection.execute("SELECT number FROM articles ORDER BY number")]
+        for number in numbers:
+            (article,) = self.articles([number])
+            version = version_of(article)
+            self._connection.execute("UPDATE articles SET version = ? WHERE number = ?", (version, number))
+            self._file_under(number, article)
+        self.finish(now)
+
+    def _facts(self, article: Article, document: bytes) -> tuple[object, ...]:
+        version = _hash(document)
+        times = (_text(article.published), _text(article.updated))
+        return article.slug, article.state, *times, article.title, version, self._next_revision()
+
+    def _next_revision(self) -> int:
+        if not self._revision:
+            self._revision = self.revision + 1
+        return self._revision
+
+    def _file_under(self, number: int, article: Article) -> None:
+        if article.state not in LIVE:
+            return
+        published = _micros(article.published)
+        ids = {self._facet(key, name) for key, name in facets_of(article)}
+        self._touched |= ids
+        self._connection.executemany("INSERT INTO article_facets VALUES (?, ?, ?)", [(one, published, number) for one in ids])
+
+    def _unfile(self, number: int) -> None:
+        (document,) = self._connection.execute("SELECT document FROM article_documents WHERE number = ?", (number,)).fetchone()
+        before = _document.validate_json(document)
+        if before.state not in LIVE:
+            return
+        ids = [found for key, _ in facets_of(before) if (found := self.facet_id(key))]
+        self._touched |= set(ids)
+        self._connection.executemany(
+            "DELETE FROM article_facets WHERE facet = ? AND published = ? AND article = ?",
+            [(one, _micros(before.published), number) for one in ids],
+        )
+
+    def _facet(self, key: FacetKey, name: str) -> int:
+        """The id of a facet, made when it is new. Its slug is given once and stays."""
+        if (known := self.facet_id(key)) is not None:
+            return known
+        slug, number = key.slug, 1
+        while self._connection.execute("SELECT 1 FROM facets WHERE kind = ? AND slug = ?", (key.kind, slug)).fetchone():
+            number += 1
+            slug = f"{key.slug}-{number}"
+        cursor = self._connection.execute(
+            "INSERT INTO facets (kind, key, name, slug, revision, changed_at) VALUES (?, ?, ?, ?, 0, 0)",
+            (key.kind, key.key, name, slug),
+        )
+        assert cursor.lastrowid is not None
+        self._facet_ids[key] = cursor.lastrowid
+        return cursor.lastrowid
 
 
-def _public_at(now: datetime) -> ColumnElement[bool]:
-    return and_(articles.c.state.in_(LIVE), articles.c.published <= now)
+SITE = FacetKey(FacetKind.SITE, "")
 
 
-def _lies_in(codes: list[str]) -> ColumnElement[bool]:
-    return or_(*(or_(article_regions.c.code == code, article_regions.c.code.like(f"{code}-%")) for code in codes))
+def version_of(article: Article) -> bytes:
+    """The hash of what an article says, as the archive keeps it: 16 bytes."""
+    return _hash(_document.dump_json(article))
 
 
-def _article(row: Any) -> Article:
-    return replace(_document.validate_json(row.document), state=State(row.state))
+def _hash(document: bytes) -> bytes:
+    return hashlib.blake2b(document, digest_size=16).digest()
 
 
-def _values(article: Article, origin: Origin) -> dict[str, object]:
-    return {
-        "slug": article.slug,
-        "state": article.state,
-        "published": article.published,
-        "updated": article.updated,
-        "section": article.section,
-        "title": article.title,
-        "document": _document.dump_json(article),
-        **_origin_values(origin),
-    }
+def _kept(row: tuple[Any, ...]) -> Kept:
+    number, article_id, slug, title, state, published, updated, source, digest = row
+    return Kept(number, article_id, slug, title, State(state), _instant(published), _instant(updated), source, digest)
 
 
-def _origin_values(origin: Origin) -> dict[str, object]:
-    return asdict(origin)
+def _version(row: tuple[Any, ...]) -> Version:
+    return Version(row[0], row[1], row[2], _moment(row[3]), _instant(row[4]))
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _signature(origin: Origin) -> tuple[object, ...]:
+    return (
+        origin.source, origin.digest, origin.fingerprint, origin.size, origin.mtime_ns, origin.ctime_ns, origin.read_ns,
+    )  # fmt: skip
+
+
+def _text(moment: datetime) -> str:
+    """A moment as SQLAlchemy's SQLite dialect keeps it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _moment(micros: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=micros)

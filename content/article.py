@@ -58,10 +58,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A file that lies beside an article and is published with it: its name on the web, and where it is."""
+    """A file that lies beside an article and is published with it: its name on the web, where it is, its bytes."""
 
     name: str
     path: str
+    size: int = 0
 
     @property
     def url_path(self) -> str:

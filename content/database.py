@@ -1,4 +1,4 @@
-"""The one database of a site: how it is opened, and how it keeps times."""
+"""The one database of a site for those who reach it through SQLAlchemy: how it is opened, and how it keeps times."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, TypeDecorator, create_engine, event
+
+from content.sqlite import BUSY_SECONDS, PRAGMAS
 
 metadata = MetaData(
     naming_convention={
@@ -21,9 +23,6 @@ metadata = MetaData(
     }
 )
 """All tables of all rooms; each room declares its own."""
-
-BUSY_SECONDS = 30
-"""How long a writer waits for another before it gives up."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -57,7 +56,7 @@ def open_sqlite(path: Path) -> Engine:
     def _prepare(connection: SQLiteConnection, record: Any) -> None:
         # SQLAlchemy begins transactions (below); the driver's own guess at them would come too late for a reader.
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -80,3 +79,9 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """A transaction that sees one state of the database throughout."""
     with engine.connect() as connection, connection.begin():
         yield connection
+
+
+def raw(connection: Connection) -> SQLiteConnection:
+    """The database's own connection underneath, in the same transaction; the archive takes it."""
+    driver = connection.connection.dbapi_connection
+    return cast(SQLiteConnection, driver)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from content.archive import LIVE, Archive, Kept, Origin
 from content.article import Article, State
 from content.errors import ConfigError, Problem, Severity
+from content.files import article_files, in_batches
 from content.reading import SUFFIXES, Reader, Reading
 
 RACY_NS = 2_000_000_000
@@ -58,25 +60,16 @@ class Report:
         return sum(event.change is change for event in self.events)
 
 
-Looked = dict[Path, tuple[Reading, Origin]]
-"""Files that were read, before anything is decided about them."""
+Hook = Callable[[list[Article]], None]
+"""Told of the articles that were read, perhaps in another process, so that work on them can begin there."""
 
 
 class PathError(ConfigError):
     """A path that is neither a file nor a folder, nor one that an article came from."""
 
 
-def find_files(path: Path) -> list[Path]:
-    """The article files in a folder and below it, in a stable order; hidden ones and notes to the team are none."""
-    found = (
-        file
-        for file in path.rglob("*")
-        if file.suffix.lower() in SUFFIXES
-        and not any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
-        and file.name not in ("README.md", "NOTES.md", "LICENSE.md", "LICENSE.txt", "CONTRIBUTING.md")
-        and file.is_file()
-    )
-    return sorted(found)
+Read = tuple[Reading, Origin]
+"""A file that was read, and what it was like when that was done."""
 
 
 class Intake:
@@ -92,144 +85,125 @@ class Intake:
         self.root = root.resolve()
         self.withdraw_many = withdraw_many
         self.report = Report()
-        kept = list(archive.kept())
-        self._ids = {one.id for one in kept}
-        self._by_source = {one.origin.source: one for one in kept if one.state is not State.WITHDRAWN}
-        self._by_slug = {one.slug: one for one in kept if one.state is not State.WITHDRAWN}
-        self._withdrawn = [one for one in kept if one.state is State.WITHDRAWN]
+        self._vanished: dict[str, Kept] = {}
 
-    def look(self, paths: Sequence[Path], progress: Callable[[int, int], None] | None = None) -> Looked:
-        """Reads what is new or changed and changes nothing. ``progress`` hears done and total.
+    def survey(self, paths: Sequence[Path]) -> list[Path]:
+        """The files to be read: those that are new or changed. Notes what is unchanged and what is gone.
 
-        Done before the transaction that writes, it keeps other writers waiting only as long as the writing takes.
+        Raises ``PathError``, before anything is changed, for a path that is nothing at all.
         """
-        files, _ = self._survey(paths)
-        looked: Looked = {}
-        for number, file in enumerate(files, start=1):
-            if not self._is_known(file):
-                looked[file] = self._read(file)
-            if progress:
-                progress(number, len(files))
-        return looked
-
-    def take(self, paths: Sequence[Path], looked: Looked | None = None) -> Report:
-        """Takes in files and folders (folders with everything below them); ``looked`` are files that were read already.
-
-        A file that was there before and is gone withdraws its article. A file with an error leaves the version
-        that was published before in place. Raises ``PathError``, before anything is changed, for a path that is
-        nothing at all.
-        """
-        files, vanished = self._survey(paths)
-        self.report.files = len(files)
-        read: list[tuple[Reading, Origin, Kept | None]] = []
-        for file in files:
-            if self._is_known(file):
-                self.report.unchanged += 1
-            else:
-                reading, origin = (looked or {}).get(file) or self._read(file)
-                read.append((reading, origin, self._by_source.get(origin.source)))
-        moved = self._keep_all(read, vanished)
-        self._withdraw([one for one in vanished if one.id not in moved])
-        self.report.problems.sort(key=lambda problem: (str(problem.path), problem.line))
-        return self.report
-
-    def _survey(self, paths: Sequence[Path]) -> tuple[list[Path], list[Kept]]:
+        known = self.archive.trusted(self.reader.fingerprint, RACY_NS)
         files: dict[Path, None] = {}
-        vanished: dict[str, Kept] = {}
+        seen: set[str] = set()
         for path in paths:
             resolved = path.resolve()
             if resolved.is_dir():
-                files.update(dict.fromkeys(find_files(resolved)))
-                scope = [one for source, one in self._by_source.items() if self._path(source).is_relative_to(resolved)]
-                vanished.update({one.id: one for one in scope if self._path(one.origin.source) not in files})
+                self._survey_folder(resolved, known, files, seen)
             elif resolved.is_file():
-                if resolved.suffix.lower() not in SUFFIXES:
-                    known = ", ".join(SUFFIXES)
-                    message = f"is not an article: its name must end in one of {known}"
-                    self.report.problems.append(Problem(Severity.ERROR, path, 0, message))
-                else:
-                    files[resolved] = None
-            elif known_one := self._by_source.get(self._source(resolved)):
-                vanished[known_one.id] = known_one
+                self._survey_file(path, resolved, known, files, seen)
+            elif gone := self.archive.from_source(self._source(resolved)):
+                self._vanished[gone.id] = gone
             else:
                 raise PathError(f"{path}: there is no such file or folder")
-        return list(files), list(vanished.values())
+        self.report.files = len(seen)
+        self.report.unchanged = len(seen) - len(files)
+        return list(files)
+
+    def _survey_folder(
+        self, folder: Path, known: dict[str, tuple[int, int, int]], files: dict[Path, None], seen: set[str]
+    ) -> None:
+        at_home = folder.is_relative_to(self.root)
+        prefix = "" if folder == self.root else f"{self._source(folder)}/"
+        found = set()
+        try:
+            there = sorted(article_files(folder))
+        except OSError as error:
+            # What cannot be seen is not gone.
+            raise PathError(f"{error.filename}: cannot be read ({error.strerror}); nothing was changed") from None
+        for name, signature in there:
+            source = prefix + name
+            found.add(source)
+            if source not in seen and known.get(source) != signature:
+                files[folder / name] = None
+        seen |= found
+        for source in known:
+            if source.startswith(prefix) and source not in found and (prefix or (at_home and not source.startswith("/"))):
+                gone = self.archive.from_source(source)
+                assert gone is not None
+                self._vanished[gone.id] = gone
+
+    def _survey_file(
+        self, path: Path, resolved: Path, known: dict[str, tuple[int, int, int]], files: dict[Path, None], seen: set[str]
+    ) -> None:
+        if resolved.suffix.lower() not in SUFFIXES:
+            ends = ", ".join(SUFFIXES)
+            message = f"is not an article: its name must end in one of {ends}"
+            self.report.problems.append(Problem(Severity.ERROR, path, 0, message))
+            return
+        source = self._source(resolved)
+        if source not in seen and known.get(source) != _signature_of(resolved.stat()):
+            files[resolved] = None
+        seen.add(source)
+
+    def read(self, files: Sequence[Path], hook: Hook | None = None) -> Iterator[list[Read]]:
+        """Reads files in their order and gives them in batches; many files are read by several processes."""
+        return in_batches(_Reading(self.reader, self.root, hook), files)
+
+    def keep(self, batch: Iterable[Read]) -> None:
+        """Keeps what was read. A file with an error leaves the version that was published before in place."""
+        for reading, origin in batch:
+            self._keep(reading, origin)
+        self.archive.finish(self.reader.now)
+
+    def finish(self) -> Report:
+        """Withdraws the articles whose files are gone, and says what came of it all."""
+        self._withdraw(list(self._vanished.values()))
+        self.archive.finish(self.reader.now)
+        self.report.problems.sort(key=lambda problem: (str(problem.path), problem.line))
+        return self.report
+
+    def take(self, paths: Sequence[Path]) -> Report:
+        """All steps at once: surveys, reads, keeps and withdraws."""
+        for batch in self.read(self.survey(paths)):
+            self.keep(batch)
+        return self.finish()
 
     def _source(self, path: Path) -> str:
-        return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
+        return _source(self.root, path)
 
     def _path(self, source: str) -> Path:
         return self.root / source
 
-    def _is_known(self, file: Path) -> bool:
-        """Whether a file is as it was when its article was read."""
-        known = self._by_source.get(self._source(file))
-        try:
-            stat = file.stat()
-        except OSError:
-            return False
-        if known is None:
-            return False
-        origin = known.origin
-        return (
-            origin.fingerprint == self.reader.fingerprint
-            and (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) == (origin.size, origin.mtime_ns, origin.ctime_ns)
-            and max(stat.st_mtime_ns, stat.st_ctime_ns) < origin.read_ns - RACY_NS
-        )
+    def _keep(self, reading: Reading, origin: Origin) -> None:
+        known = self.archive.from_source(origin.source)
+        problems = list(reading.problems)
+        told = len(self.report.events)
+        if reading.article is None:
+            if known:
+                last = problems[-1]
+                problems[-1] = replace(last, message=f"{last.message} (the version published before stays)")
+        elif known:
+            problems += self._keep_known(reading.article, reading, origin, known)
+        elif mover := self._mover(reading.article, origin):
+            self._vanished.pop(mover.id, None)
+            problems += self._keep_known(reading.article, reading, origin, mover, Change.MOVED)
+        elif restored := self.archive.withdrawn_like(origin.digest, origin.source, reading.article.title):
+            problems += self._keep_known(reading.article, reading, origin, restored, Change.RESTORED)
+        else:
+            problems += self._keep_new(reading.article, reading, origin)
+        self.report.problems += problems
+        if reading.article and reading.article.state is State.DRAFT and len(self.report.events) == told:
+            self.report.drafts += 1
 
-    def _read(self, file: Path) -> tuple[Reading, Origin]:
-        read_ns = time.time_ns()
-        try:
-            stat = file.stat()
-            signature = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, read_ns)
-        except OSError:
-            signature = (0, 0, 0, 0)
-        reading = self.reader.read(file)
-        return reading, Origin(self._source(file), reading.digest, self.reader.fingerprint, *signature)
-
-    def _keep_all(self, read: Iterable[tuple[Reading, Origin, Kept | None]], vanished: list[Kept]) -> set[str]:
-        """Keeps what was read; returns the ids of vanished articles that turned up under another name."""
-        moved: set[str] = set()
-        left = {one.id: one for one in vanished}
-        for reading, origin, known in read:
-            problems = list(reading.problems)
-            told = len(self.report.events)
-            if reading.article is None:
-                if known:
-                    last = problems[-1]
-                    problems[-1] = replace(last, message=f"{last.message} (the version published before stays)")
-            elif known:
-                problems += self._keep_known(reading.article, reading, origin, known)
-            elif mover := self._mover(reading.article, origin, left):
-                moved.add(mover.id)
-                left.pop(mover.id, None)
-                problems += self._keep_known(reading.article, reading, origin, mover, Change.MOVED)
-            elif restored := self._restored(reading.article, origin):
-                self._withdrawn.remove(restored)
-                problems += self._keep_known(reading.article, reading, origin, restored, Change.RESTORED)
-            else:
-                problems += self._keep_new(reading.article, reading, origin)
-            self.report.problems += problems
-            if reading.article and reading.article.state is State.DRAFT and len(self.report.events) == told:
-                self.report.drafts += 1
-        return moved
-
-    def _mover(self, article: Article, origin: Origin, vanished: dict[str, Kept]) -> Kept | None:
-        for one in vanished.values():
-            if one.origin.digest == origin.digest or one.title == article.title or one.slug == article.slug:
+    def _mover(self, article: Article, origin: Origin) -> Kept | None:
+        """The article whose file is gone, and which this one is under another name."""
+        for one in self._vanished.values():
+            if one.digest == origin.digest or one.title == article.title or one.slug == article.slug:
                 return one
         # Its file may have lain outside the folders that are looked at now.
-        same = self._by_slug.get(article.slug)
-        if same and same.origin.digest == origin.digest and not self._path(same.origin.source).exists():
+        same = self.archive.with_slug(article.slug)
+        if same and same.digest == origin.digest and not self._path(same.source).exists():
             return same
-        return None
-
-    def _restored(self, article: Article, origin: Origin) -> Kept | None:
-        """The withdrawn article that this one is: the very same text, or the same title from the same file."""
-        for one in self._withdrawn:
-            same_file = one.origin.source == origin.source and one.title == article.title
-            if one.origin.digest == origin.digest or same_file:
-                return one
         return None
 
     def _keep_new(self, article: Article, reading: Reading, origin: Origin) -> list[Problem]:
@@ -238,12 +212,10 @@ class Intake:
             return [taken]
         article = self._with_slug(article, taken)
         base, number = article.id, 1
-        while article.id in self._ids:
+        while self.archive.has_id(article.id):
             number += 1
             article = replace(article, id=f"{base}-{number}")
-        self._ids.add(article.id)
         self.archive.add(article, origin)
-        self._remember(article, origin)
         if article.state in LIVE:
             self._note(Change.NEW, article, origin)
         return []
@@ -254,24 +226,21 @@ class Intake:
         taken = self._choose_slug(reading, known)
         if isinstance(taken, Problem):
             return [replace(taken, message=f"{taken.message} (the version published before stays)")]
-        before = self.archive.with_ids([known.id])[0]
+        (before,) = self.archive.articles([known.number])
         article = replace(self._with_slug(article, taken), id=known.id)
         was_public = known.state is not State.DRAFT and known.published <= self.reader.now
         if not reading.dated and (was_public or article.state is State.DRAFT):
             article = replace(article, published=known.published, updated=known.published)
         if not reading.revised:
             changed = _essence(before) != _essence(article)
-            if was_public and changed and known.origin.digest != origin.digest:
+            if was_public and changed and known.digest != origin.digest:
                 article = replace(article, updated=max(self.reader.now, article.published))
             elif was_public:
                 article = replace(article, updated=max(known.updated, article.published))
         if article == before and change is Change.CORRECTED:
-            self.archive.note_origin(known.id, origin)
+            self.archive.note_origin(known.number, origin)
             return []
-        self.archive.replace(article, origin)
-        self._by_slug.pop(known.slug, None)
-        self._by_source.pop(known.origin.source, None)
-        self._remember(article, origin)
+        self.archive.replace(known.number, article, origin, self.reader.now)
         if article.state not in LIVE:
             if was_public and known.state is not State.WITHDRAWN:
                 self._note(Change.WITHDRAWN, article, origin)
@@ -288,12 +257,13 @@ class Intake:
             # Once published, an address stays as long as the editor does not ask for another.
             choices = [known.slug, *choices]
         for slug in choices:
-            holder = self._by_slug.get(slug)
+            holder = self.archive.with_slug(slug)
             if holder is None or (known and holder.id == known.id):
                 return slug
-        holder = self._by_slug[choices[0]]
+        holder = self.archive.with_slug(choices[0])
+        assert holder is not None
         message = (
-            f"the slug {choices[0]!r} is already that of {self._path(holder.origin.source)} ({holder.title!r}): "
+            f"the slug {choices[0]!r} is already that of {self._path(holder.source)} ({holder.title!r}): "
             "give one of the two another 'slug'"
         )
         return Problem(Severity.ERROR, reading.path, reading.slug_line, message)
@@ -307,15 +277,10 @@ class Intake:
         new_id = article.id.removesuffix(article.slug) + slug
         return replace(article, slug=slug, url=url, id=new_id)
 
-    def _remember(self, article: Article, origin: Origin) -> None:
-        kept = Kept(article.id, article.slug, article.title, article.state, article.published, article.updated, origin)
-        if article.state is not State.WITHDRAWN:
-            self._by_slug[article.slug] = self._by_source[origin.source] = kept
-
     def _withdraw(self, gone: list[Kept]) -> None:
         live = [one for one in gone if one.state is not State.WITHDRAWN]
-        if len(live) > GUARD and len(live) * 2 > len(self._by_source) and not self.withdraw_many:
-            folder = self._path(live[0].origin.source).parent
+        if len(live) > GUARD and len(live) * 2 > self.archive.count_live() and not self.withdraw_many:
+            folder = self._path(live[0].source).parent
             message = (
                 f"{len(live)} files that were published from here are gone; nothing was withdrawn, in case the folder is "
                 "merely not there yet. If they are to be withdrawn, run it again with --withdraw"
@@ -323,8 +288,8 @@ class Intake:
             self.report.problems.append(Problem(Severity.ERROR, folder, 0, message))
             return
         for one in live:
-            self.archive.withdraw(one.id, self.reader.now)
-            self.report.events.append(Event(Change.WITHDRAWN, one.id, one.title, one.origin.source))
+            self.archive.withdraw(one.number, self.reader.now)
+            self.report.events.append(Event(Change.WITHDRAWN, one.id, one.title, one.source))
 
     def _note(self, change: Change, article: Article, origin: Origin, old_slug: str = "") -> None:
         self.report.events.append(Event(change, article.id, article.title, origin.source, old_slug))
@@ -334,3 +299,36 @@ def _essence(article: Article) -> Article:
     """What a reader would notice: everything but ids, dates, state and the editor's ranking."""
     moment = article.published
     return replace(article, id="", updated=moment, published=moment, state=State.PUBLISHED, weight=0)
+
+
+def _source(root: Path, path: Path) -> str:
+    """How a file is remembered: by its path from the site's folder, or by its whole path when it lies elsewhere."""
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def _signature_of(stat: os.stat_result) -> tuple[int, int, int]:
+    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Reads files, in whichever process it is called."""
+
+    reader: Reader
+    root: Path
+    hook: Hook | None
+
+    def __call__(self, files: Sequence[Path]) -> list[Read]:
+        done = [self._read(file) for file in files]
+        if self.hook:
+            self.hook([reading.article for reading, _ in done if reading.article])
+        return done
+
+    def _read(self, file: Path) -> Read:
+        read_ns = time.time_ns()
+        try:
+            signature = _signature_of(file.stat())
+        except OSError:
+            signature, read_ns = (0, 0, 0), 0
+        reading = self.reader.read(file)
+        return reading, Origin(_source(self.root, file), reading.digest, self.reader.fingerprint, *signature, read_ns)

@@ -31,7 +31,7 @@ def find_media(link: str, article_path: Path) -> Media | None:
     except (OSError, ValueError):
         return None
     digest = _digest(path, stat.st_mtime_ns, stat.st_size)
-    return Media(f"{digest}-{quote(path.name, safe='').replace('%', '-')}", str(path))
+    return Media(f"{digest}-{quote(path.name, safe='').replace('%', '-')}", str(path), stat.st_size)
 
 
 @lru_cache(maxsize=4096)

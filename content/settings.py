@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, time
 from functools import cached_property
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -70,6 +70,11 @@ class SiteSettings(Section):
         """The host that article ids, message ids and the mailing list are named after."""
         host = urlsplit(self.url).hostname or ""
         return host.encode("idna").decode("ascii") if not host.isascii() else host
+
+    @property
+    def owned_from(self) -> datetime:
+        """The first moment of ``owned_since``: the date of what has no news yet."""
+        return datetime.combine(self.owned_since, time(), UTC)
 
     def absolute(self, path: str) -> str:
         """The address of a path below the site's root."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from collections.abc import Iterator
 
 WORDS_PER_MINUTE = 238
@@ -100,6 +101,11 @@ def xml_safe(text: str) -> str:
 def one_line(text: str) -> str:
     """``text`` on one line: XML-safe, every run of white space a single blank, none at the ends."""
     return " ".join(xml_safe(text).split())
+
+
+def folded(name: str) -> str:
+    """A name as it is compared with another: without letter case, in one Unicode form, with single spaces."""
+    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())
 
 
 def plain(markup: str) -> str:

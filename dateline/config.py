@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from content.errors import ConfigError
 from content.settings import AuthorSettings, ContentSettings, Section, SiteSettings
-from feeds.settings import FeedSettings
+from feeds.settings import CombinedFeedSettings, FeedSettings
 from newsletter.settings import SECRETS, DigestSettings, NewsletterSettings
 
 FILE_NAME = "config.toml"
@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     newsletter: NewsletterSettings = NewsletterSettings()
     database: DatabaseSettings = DatabaseSettings()
     digest: list[DigestSettings] = Field([])
+    feed: list[CombinedFeedSettings] = Field([])
 
     @classmethod
     def settings_customise_sources(
@@ -54,10 +55,10 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
     @model_validator(mode="after")
-    def _distinct_digests(self) -> Settings:
-        names = [digest.name for digest in self.digest]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"digest: two digests are called {', '.join(sorted(twice))}; a name is unique and kept for ever")
+    def _distinct_names(self) -> Settings:
+        for what, names in (("digest", [one.name for one in self.digest]), ("feed", [one.name for one in self.feed])):
+            if twice := {name for name in names if names.count(name) > 1}:
+                raise ValueError(f"{what}: two are called {', '.join(sorted(twice))}; a name is unique and kept for ever")
         return self
 
 
@@ -132,7 +133,7 @@ def _explain(path: Path, lines: dict[Location, int], problem: Any) -> str:
 def _suggestion(location: Location) -> str:
     tables: dict[str, type[Section]] = {
         "site": SiteSettings, "content": ContentSettings, "feeds": FeedSettings, "newsletter": NewsletterSettings,
-        "database": DatabaseSettings, "digest": DigestSettings, "authors": AuthorSettings,
+        "database": DatabaseSettings, "feed": CombinedFeedSettings, "digest": DigestSettings, "authors": AuthorSettings,
     }  # fmt: skip
     known = list(tables[str(location[0])].model_fields) if len(location) > 1 and location[0] in tables else list(tables)
     near = difflib.get_close_matches(str(location[-1]), known, n=1)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
+from content import sqlite
 from content.archive import Archive
-from content.database import reading, writing
+from content.database import raw, writing
 from content.errors import ConfigError
-from content.intake import Intake, Report
+from content.intake import Hook, Intake, Report
 from content.reading import Reader
 from dateline.config import FILE_NAME, Settings, load
-from dateline.store import memory_store, open_store
-from feeds.publisher import Outcome, Publisher
+from dateline.store import memory_store, open_archive, open_store
+from feeds.publisher import Publisher
+from feeds.shelf import Outcome
 from newsletter.editions import Press
 from newsletter.settings import DigestSettings
 from newsletter.tokens import Tokens, load_key
@@ -67,39 +70,54 @@ class Site:
     def check(self, paths: Sequence[Path], now: datetime, progress: Progress) -> Report:
         """Reads articles and reports; touches neither database nor files."""
         with writing(memory_store()) as connection:
-            looked = self._intake(connection, now).look(self.paths(paths), partial(progress, "Reading"))
-            return self._intake(connection, now).take(self.paths(paths), looked)
+            return self._take(Archive(raw(connection)), self.paths(paths), now, progress)
 
     def publish(
         self, paths: Sequence[Path], now: datetime, progress: Progress, *, dry_run: bool = False, withdraw_many: bool = False
     ) -> Published:
         """Takes articles in and brings feeds and pages in line; with ``dry_run`` only says what would be done."""
         paths = self.paths(paths)
-        engine = memory_store() if dry_run and not self.database.exists() else self.engine
-        with reading(engine) as connection:
-            looked = self._intake(connection, now).look(paths, partial(progress, "Reading"))
-        if dry_run:
-            with engine.connect().execution_options(dateline_writes=True) as connection, connection.begin() as transaction:
-                report = self._intake(connection, now, withdraw_many).take(paths, looked)
-                published = self._publish(connection, report, now, progress, dry_run=True)
-                transaction.rollback()
-                return published
-        with writing(engine) as connection:
-            report = self._intake(connection, now, withdraw_many).take(paths, looked)
-        with reading(engine) as connection:
-            return self._publish(connection, report, now, progress, dry_run=False)
-
-    def _intake(self, connection: Connection, now: datetime, withdraw_many: bool = False) -> Intake:
-        return Intake(Archive(connection), self.reader(now), self.root, withdraw_many=withdraw_many)
-
-    def _publish(
-        self, connection: Connection, report: Report, now: datetime, progress: Progress, *, dry_run: bool
-    ) -> Published:
         ours = self.settings
-        publisher = Publisher(self.root, ours.site, ours.content, ours.feeds, dry_run=dry_run)
-        stale = [event.old_slug for event in report.events if event.old_slug]
-        outcome = publisher.publish(Archive(connection), now, stale, partial(progress, "Publishing"))
-        return Published(report, outcome)
+        publisher = Publisher(self.root, ours.site, ours.content, ours.feeds, ours.feed, dry_run=dry_run)
+        if dry_run:
+            engine = self.engine if self.database.exists() else memory_store()
+            with engine.connect().execution_options(dateline_writes=True) as connection, connection.begin() as transaction:
+                archive = Archive(raw(connection))
+                report = self._take(archive, paths, now, progress, withdraw_many=withdraw_many)
+                outcome = publisher.publish(archive, now, partial(progress, "Publishing"))
+                transaction.rollback()
+                return Published(report, outcome)
+        database = open_archive(self.database)
+        step = partial(sqlite.writing, database)
+        try:
+            archive = Archive(database)
+            report = self._take(archive, paths, now, progress, step, publisher.prepare, withdraw_many=withdraw_many)
+            return Published(report, publisher.publish(archive, now, partial(progress, "Publishing"), step))
+        finally:
+            database.close()
+
+    def _take(
+        self,
+        archive: Archive,
+        paths: Sequence[Path],
+        now: datetime,
+        progress: Progress,
+        step: Callable[[], AbstractContextManager[None]] = nullcontext,
+        hook: Hook | None = None,
+        *,
+        withdraw_many: bool = False,
+    ) -> Report:
+        """Takes articles in, in short steps, so that other writers wait no longer than a batch takes."""
+        intake = Intake(archive, self.reader(now), self.root, withdraw_many=withdraw_many)
+        files = intake.survey(paths)
+        done = 0
+        for batch in intake.read(files, hook):
+            with step():
+                intake.keep(batch)
+            done += len(batch)
+            progress("Reading", done, len(files))
+        with step():
+            return intake.finish()
 
     # The newsletter
 
@@ -129,7 +147,7 @@ def defaults() -> Path:
     return shipped if shipped.is_dir() else Path(__file__).parent.parent
 
 
-IGNORED = "dateline.db*\ndateline.key\npublic/\noutbox/\n"
+IGNORED = "dateline.db*\ndateline-cache.db*\ndateline.key\npublic/\noutbox/\n"
 """What a site's version control should leave alone."""
 
 

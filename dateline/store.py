@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
@@ -9,6 +10,7 @@ from sqlalchemy.exc import DatabaseError
 
 from content.database import metadata, open_sqlite, reading, writing
 from content.errors import ArchiveError
+from content.sqlite import connect
 from dateline.migrations import HEAD
 
 
@@ -26,6 +28,23 @@ def open_store(path: Path) -> Engine:
     except DatabaseError as error:
         raise ArchiveError(f"{path}: cannot be opened as a database ({error.orig})") from None
     return engine
+
+
+def open_archive(path: Path) -> sqlite3.Connection:
+    """The same database for the archive, which speaks to it directly. Raises ``ArchiveError`` as :func:`open_store`."""
+    try:
+        if path.exists():
+            connection = connect(path)
+            try:
+                if connection.execute("SELECT version_num FROM alembic_version").fetchone() == (HEAD,):
+                    return connection
+            except sqlite3.DatabaseError:
+                pass
+            connection.close()
+    except sqlite3.DatabaseError as error:
+        raise ArchiveError(f"{path}: cannot be opened as a database ({error})") from None
+    open_store(path).dispose()
+    return connect(path)
 
 
 def memory_store() -> Engine:

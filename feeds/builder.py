@@ -1,148 +1,143 @@
-"""Articles as entries, entries as Atom 1.0 and RSS 2.0 documents, built by feedgen.
+"""A feed as a document of Atom 1.0, RSS 2.0 or JSON Feed 1.1: feedgen's own head with kept entries between.
 
-Equal articles give equal bytes: nothing here knows what time it is.
+Equal entries give equal bytes: nothing here knows what time it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from datetime import datetime
 
-from feedgen.entry import FeedEntry
+import orjson
 from feedgen.feed import FeedGenerator
 
-from content.article import Article, Author
 from content.settings import SiteSettings
-from feeds.catalogue import Feed
+from feeds.catalogue import Feed, Scope
+from feeds.entries import Format, category, publisher
+from feeds.extensions import HeadExtension, Link
 from feeds.settings import FeedSettings
 
+STYLESHEET = "feeds/feed.css"
+"""What shows a raw feed to people who open it in a browser."""
 
-class Format(StrEnum):
-    ATOM = "atom"
-    RSS = "rss"
-
-    @property
-    def file_name(self) -> str:
-        return f"{self.value}.xml"
-
-    @property
-    def media_type(self) -> str:
-        return f"application/{self.value}+xml"
+JSON_FEED = "https://jsonfeed.org/version/1.1"
+_DECLARATION = b"<?xml version='1.0' encoding='UTF-8'?>\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
-    """A feed's document, and the articles that could not be put into it, each with the reason."""
+class Head:
+    """What a feed's document says before its entries.
 
-    document: bytes
-    left_out: tuple[tuple[Article, str], ...]
+    ``updated`` and ``published`` are the newest dates of its entries. ``folder`` is where the document lies, ``older`` the
+    folder of the next older archive document, if any; an ``archived`` document is a part of the feed's past (RFC 5005 4).
+    """
+
+    feed: Feed
+    folder: str
+    updated: datetime
+    published: datetime
+    older: str = ""
+    archived: bool = False
 
 
 class Builder:
-    """Builds the documents of one site's feeds."""
+    """Builds the documents of one site's feeds. ``hubs`` are WebSub hubs' addresses, ``stylesheet`` whether there is one."""
 
-    def __init__(self, site: SiteSettings, settings: FeedSettings) -> None:
+    def __init__(self, site: SiteSettings, settings: FeedSettings, hubs: Sequence[str] = ()) -> None:
         self.site = site
         self.settings = settings
+        self.hubs = hubs
 
-    def build(self, feed: Feed, kind: Format) -> Built:
-        """The feed as an Atom (RFC 4287) or RSS 2.0 document in UTF-8.
-
-        An article that cannot be made an entry is left out and reported; it does not take the feed down.
-        """
-        generator = self._head(feed, kind)
-        entry_of: Callable[[Article], FeedEntry] = self._atom_entry if kind is Format.ATOM else self._rss_entry
-        left_out = []
-        for article in feed.articles:
-            try:
-                entry = entry_of(article)
-                # feedgen finds out only when it serialises what it cannot say.
-                _ = entry.atom_entry() if kind is Format.ATOM else entry.rss_entry()
-            except ValueError as error:
-                left_out.append((article, str(error)))
-                continue
-            generator.add_entry(entry, order="append")
+    def build(self, head: Head, kind: Format, entries: Sequence[bytes]) -> bytes:
+        """The document in UTF-8, entries in the order given (RFC 4287; RSS 2.0 and the Advisory Board's profile; JSON Feed 1.1)."""
+        if kind is Format.JSON:
+            opening = orjson.dumps(self._json_head(head))[:-1]
+            return b"".join((opening, b',"items":[\n', b",\n".join(entries), b"\n]}\n"))
+        generator = self._generator(head, kind)
         document = generator.atom_str() if kind is Format.ATOM else generator.rss_str()
-        return Built(document + b"\n", tuple(left_out))
+        closing = b"</feed>" if kind is Format.ATOM else b"</channel></rss>"
+        opening = document.removeprefix(_DECLARATION).removesuffix(closing)
+        return b"".join((_DECLARATION, self._style(), opening, b"\n", *(_lines(entries)), closing, b"\n"))
 
-    def _head(self, feed: Feed, kind: Format) -> FeedGenerator:
+    def address(self, folder: str, kind: Format) -> str:
+        return self.site.absolute(f"{folder}/{kind.file_name}")
+
+    def home(self, feed: Feed) -> str:
+        """The page that says the same to people."""
+        own = self.settings.pages and feed.scope is not Scope.SITE
+        return self.site.absolute(feed.page if own else "")
+
+    def picture(self, setting: str) -> str:
+        """The address of the icon or the logo; empty when none is set."""
+        return setting if setting.startswith(("http://", "https://")) or not setting else self.site.absolute(setting)
+
+    def _style(self) -> bytes:
+        if not self.settings.pages:
+            return b""
+        return f'<?xml-stylesheet type="text/css" href="{self.site.absolute(STYLESHEET)}"?>\n'.encode()
+
+    def _generator(self, head: Head, kind: Format) -> FeedGenerator:
+        feed, site = head.feed, self.site
         generator = FeedGenerator()
         generator.id(feed.id)
         generator.title(feed.title)
         generator.subtitle(feed.subtitle or None)
         generator.description(feed.subtitle or feed.title)
-        generator.updated(feed.updated)
-        generator.language(self.site.language)
+        generator.updated(head.updated)
+        generator.pubDate(head.published)
+        generator.language(site.language)
         generator.generator(self.settings.generator)
         generator.docs("https://www.rssboard.org/rss-specification")
-        # An entry may lack authors; then the publication answers for it (RFC 4287 4.1.1).
-        generator.author({"name": self.site.title, "uri": f"{self.site.url}/"})
-        if self.site.rights:
-            generator.rights(self.site.rights)
+        generator.ttl(self.settings.ttl)
+        generator.author(publisher(site))
+        if site.rights:
+            generator.rights(site.rights)
+        if self.settings.icon:
+            generator.icon(self.picture(self.settings.icon))
         if feed.region:
-            generator.category(_category(feed.region.code, feed.region.scheme, feed.region.name))
-        address = self.site.absolute(f"{feed.folder}/{kind.file_name}")
-        generator.link(href=address, rel="self", type=kind.media_type)
+            place = feed.region
+            terms = (
+                category(place.code, place.scheme, place.name) if kind is Format.ATOM else category(place.name, place.scheme)
+            )
+            generator.category(terms)
+        generator.link(href=self.address(head.folder, kind), rel="self", type=kind.media_type)
         # RSS takes the last link for its own.
-        generator.link(href=f"{self.site.url}/", rel="alternate", type="text/html")
+        generator.link(href=self.home(feed), rel="alternate", type="text/html")
+        if self.settings.logo:
+            # In RSS a picture has the title and the link of its channel.
+            generator.image(url=self.picture(self.settings.logo), title=feed.title, link=self.home(feed))
+        generator.register_extension("dateline", HeadExtension)
+        generator.dateline.links, generator.dateline.archived = self._links(head, kind), head.archived
         if kind is Format.RSS:
-            generator.load_extension("dc", atom=False, rss=True)
+            generator.load_extension("dc", atom=False)
         return generator
 
-    def _entry(self, article: Article) -> FeedEntry:
-        entry = FeedEntry()
-        entry.id(article.id)
-        entry.title(article.title)
-        entry.link(href=article.url, rel="alternate", type="text/html")
-        entry.published(article.published)
-        entry.updated(article.updated)
-        return entry
+    def _links(self, head: Head, kind: Format) -> list[Link]:
+        links = [Link("hub", hub) for hub in self.hubs]
+        if head.archived:
+            links.append(Link("current", self.address(head.feed.folder, kind), kind.media_type))
+        if head.older:
+            links.append(Link("prev-archive", self.address(head.older, kind), kind.media_type))
+        return links
 
-    def _atom_entry(self, article: Article) -> FeedEntry:
-        entry = self._entry(article)
-        if article.authors:
-            entry.author([_person(author) for author in article.authors])
-        if article.summary.text:
-            entry.summary(article.summary.text)
-        if article.body and self.settings.content == "full":
-            entry.content(article.body, type="html")
-        for place in article.regions:
-            entry.category(_category(place.code, place.scheme, place.name))
-        for word in _words(article):
-            entry.category({"term": word})
-        return entry
-
-    def _rss_entry(self, article: Article) -> FeedEntry:
-        entry = self._entry(article)
-        entry.load_extension("dc", atom=False, rss=True)
-        if article.authors:
-            # RSS's own author is an email address; dc:creator is a name.
-            entry.dc.dc_creator([author.name for author in article.authors])
-        entry.description(article.summary.text or article.title, isSummary=True)
-        if article.body and self.settings.content == "full":
-            entry.content(article.body)
-        for place in article.regions:
-            # The name for people, the code for programs; the domain says of both what they are.
-            entry.category(_category(place.name, place.scheme))
-            entry.category(_category(place.code, place.scheme))
-        for word in _words(article):
-            entry.category({"term": word})
-        return entry
+    def _json_head(self, head: Head) -> dict[str, object]:
+        feed = head.feed
+        facts: dict[str, object] = {
+            "version": JSON_FEED,
+            "title": feed.title,
+            "home_page_url": self.home(feed),
+            "feed_url": self.address(head.folder, Format.JSON),
+            "description": feed.subtitle,
+            "icon": self.picture(self.settings.logo),
+            "favicon": self.picture(self.settings.icon),
+            "authors": [{"name": self.site.title, "url": f"{self.site.url}/"}],
+            "language": self.site.language,
+            "hubs": [{"type": "WebSub", "url": hub} for hub in self.hubs],
+            "next_url": self.address(head.older, Format.JSON) if head.older else "",
+        }
+        return {name: value for name, value in facts.items() if value}
 
 
-def _category(term: str, scheme: str, label: str = "") -> dict[str, str]:
-    return {"term": term, "scheme": scheme} | ({"label": label} if label else {})
-
-
-def _words(article: Article) -> list[str]:
-    """Section and tags, each once in whatever letter case."""
-    words: dict[str, str] = {}
-    for word in filter(None, (article.section, *article.tags)):
-        words.setdefault(word.casefold(), word)
-    return list(words.values())
-
-
-def _person(author: Author) -> dict[str, str]:
-    facts = {"name": author.name, "email": author.email, "uri": author.url}
-    return {key: value for key, value in facts.items() if value}
+def _lines(entries: Sequence[bytes]) -> list[bytes]:
+    return [part for entry in entries for part in (entry, b"\n")]

@@ -1,9 +1,12 @@
-"""An article's page and the front page, from the site's templates."""
+"""The pages of articles and feeds, the front page and the list of all feeds, from the site's templates."""
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
@@ -13,9 +16,13 @@ from markupsafe import Markup
 from content.article import Article, Image
 from content.dates import shown_date
 from content.errors import DatelineError
-from content.settings import SiteSettings
-from feeds.builder import Format
-from feeds.catalogue import Feed
+from content.regions import lineage
+from content.settings import ContentSettings, SiteSettings
+from feeds.builder import STYLESHEET, Builder
+from feeds.catalogue import Feed, Scope
+from feeds.entries import Format
+from feeds.opml import opml
+from feeds.settings import FeedSettings
 
 
 class PageError(DatelineError):
@@ -31,13 +38,14 @@ class SiteView:
     description: str
     language: str
     home_url: str
+    icon_url: str
 
 
 @dataclass(frozen=True, slots=True)
 class RegionView:
     name: str
     code: str
-    feed_url: str
+    page_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +87,26 @@ class ArticleView:
 
 @dataclass(frozen=True, slots=True)
 class FeedView:
-    """A feed to follow: a title and an address for each format."""
+    """A feed to follow: its names, its page and an address for each format. ``level`` is its depth in the tree of regions."""
 
     title: str
+    name: str
+    subtitle: str
+    page_url: str
     atom_url: str
     rss_url: str
+    json_url: str
     count: int
+    level: int
+    updated_text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """Feeds of one kind, for the list of all feeds."""
+
+    title: str
+    feeds: list[FeedView]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,45 +118,112 @@ class LinkView:
     type: str
 
 
+_GROUPS = {
+    Scope.SITE: "Everything", Scope.COMBINED: "Collections", Scope.REGION: "Regions", Scope.SECTION: "Sections",
+    Scope.AUTHOR: "Authors", Scope.TAG: "Tags",
+}  # fmt: skip
+INDEX, OPML = "feeds/", "feeds/index.opml"
+
+
 class Pages:
     """Renders pages from the templates in ``folder``. Templates are sandboxed and see only these views."""
 
-    def __init__(self, folder: Path, site: SiteSettings) -> None:
+    def __init__(self, folder: Path, site: SiteSettings, content: ContentSettings, settings: FeedSettings) -> None:
         self.site = site
         self.folder = folder
-        self._environment = ImmutableSandboxedEnvironment(
-            loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-        )
+        self.content = content
+        self.settings = settings
+        self.builder = Builder(site, settings)
         self._own = re.compile(rf'(<a [^>]*?href="|<img [^>]*?src="){re.escape(site.url)}/')
-        self._site_view = SiteView(site.title, site.url, site.description, site.language, f"{site.url}/")
+        icon = self.builder.picture(settings.icon)
+        self._site_view = SiteView(site.title, site.url, site.description, site.language, f"{site.url}/", icon)
 
-    def article(self, article: Article, feeds: list[Feed], path: str) -> bytes:
-        """The page of an article at ``path`` below the site; ``feeds`` are all there are, of which it names its own."""
-        own = [feed for feed in feeds if feed.region is None or any(feed.region.contains(place) for place in article.regions)]
-        root = "../" * path.count("/") or "./"
-        return self._render("article.html", root, article=self._view(article), feeds=self._links(own))
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """Changes with any file of the templates' folder."""
+        found = hashlib.blake2b(digest_size=16)
+        for path in sorted(path for path in self.folder.glob("*") if path.is_file()):
+            found.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+            found.update(path.read_bytes())
+        return found.digest()
 
-    def front(self, articles: list[Article], feeds: list[Feed]) -> bytes:
-        """The front page: the newest articles and the feeds that have news."""
-        shown = [
-            FeedView("All the news" if feed.region is None else feed.region.name, *self._addresses(feed), feed.count)
-            for feed in feeds
-            if feed.count or feed.region is None
+    @cached_property
+    def _environment(self) -> ImmutableSandboxedEnvironment:
+        return ImmutableSandboxedEnvironment(
+            loader=FileSystemLoader(self.folder),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def path_of(self, article: Article) -> str:
+        """Where an article's page lies, below the public folder."""
+        path = self.content.article_path.format(slug=article.slug)
+        return f"{path}index.html" if path.endswith("/") else path
+
+    def article(self, article: Article, feeds: Sequence[Feed], path: str) -> bytes:
+        """The page of an article at ``path`` below the site; ``feeds`` are those that it is in."""
+        return self._render("article.html", path, article=self._view(article), feeds=self._links(feeds))
+
+    def feed(self, feed: Feed, articles: Sequence[Article], feeds: Sequence[Feed], counts: Mapping[str, int]) -> bytes:
+        """The page that shows a feed to people: its newest articles, how to follow it, and the regions around and within."""
+        updated = max((article.updated for article in articles), default=feed.changed_at)
+        return self._render(
+            "feed.html", f"{feed.page}index.html",
+            feed=self._feed_view(feed, counts, shown_date(updated.astimezone(self.site.zone), self.site.language)),
+            articles=[self._view(article) for article in articles], feeds=self._links([feed]),
+            wider=[self._feed_view(one, counts) for one in feeds if _lies_around(one, feed)],
+            narrower=[self._feed_view(one, counts) for one in feeds if _lies_around(feed, one, next_only=True)],
+            index_url=self.site.absolute(INDEX),
+        )  # fmt: skip
+
+    def front(self, articles: Sequence[Article], feeds: Sequence[Feed], counts: Mapping[str, int]) -> bytes:
+        """The front page: the newest articles, and the feeds of the site and of countries that have news."""
+        shown = [feed for feed in feeds if feed.scope is Scope.SITE or (_on_front(feed) and counts[feed.folder])]
+        return self._render(
+            "index.html", "index.html", articles=[self._view(article) for article in articles],
+            feeds=[self._feed_view(feed, counts) for feed in shown], links=self._links(feeds[:1]),
+        )  # fmt: skip
+
+    def feeds(self, feeds: Sequence[Feed], counts: Mapping[str, int]) -> bytes:
+        """The page that lists all feeds."""
+        groups = [
+            GroupView(title, [self._feed_view(feed, counts) for feed in found]) for title, found in self._grouped(feeds).items()
         ]
-        return self._render("index.html", "./", articles=[self._view(article) for article in articles], feeds=shown)
+        return self._render(
+            "feeds.html", f"{INDEX}index.html", groups=groups, opml_url=self.site.absolute(OPML), feeds=self._links(feeds[:1])
+        )
 
-    def stylesheet(self) -> bytes:
+    def opml(self, feeds: Sequence[Feed]) -> bytes:
+        """The same list for feed readers."""
+        return opml(self.site.title, self._grouped(feeds), lambda feed: self._address(feed, Format.ATOM), self.builder.home)
+
+    def assets(self) -> dict[str, bytes]:
+        """Stylesheets, and the icon and logo when they lie beside the templates, by path below the site."""
+        pictures = (self.settings.icon, self.settings.logo)
+        own = [name for name in pictures if name and not name.startswith(("http://", "https://"))]
+        return {
+            "style.css": self._file("style.css"),
+            STYLESHEET: self._file("feed.css"),
+            **{name: self._file(name) for name in own},
+        }
+
+    def _file(self, name: str) -> bytes:
         try:
-            return (self.folder / "style.css").read_bytes()
+            return (self.folder / name).read_bytes()
         except OSError as error:
             raise PageError(
-                f"{error.filename}: cannot be read ({error.strerror}); `dateline init` lays out a new one"
+                f"{error.filename}: cannot be read ({error.strerror}); `dateline init` lays out a new site to copy it from"
             ) from None
 
-    def _render(self, name: str, root: str, **views: object) -> bytes:
+    def _render(self, name: str, path: str, **views: object) -> bytes:
+        root = "../" * path.count("/") or "./"
         try:
             template = self._environment.get_template(name)
-            page = template.render(site=self._site_view, stylesheet_url=f"{root}style.css", **views)
+            page = template.render(
+                site=self._site_view, stylesheet_url=f"{root}style.css", feeds_url=self.site.absolute(INDEX), **views
+            )
         except TemplateError as error:
             where = f"{self.folder / (getattr(error, 'filename', None) or name)}"
             line = getattr(error, "lineno", None)
@@ -142,14 +231,25 @@ class Pages:
         # What people click and see is relative, so that the pages work from any place they are looked at.
         return self._own.sub(lambda match: match[1] + root, page).encode("utf-8")
 
-    def _addresses(self, feed: Feed) -> tuple[str, str]:
-        atom, rss = (self.site.absolute(f"{feed.folder}/{kind.file_name}") for kind in (Format.ATOM, Format.RSS))
-        return atom, rss
+    def _grouped(self, feeds: Iterable[Feed]) -> dict[str, list[Feed]]:
+        feeds = list(feeds)
+        groups = {title: [feed for feed in feeds if feed.scope is scope] for scope, title in _GROUPS.items()}
+        return {title: found for title, found in groups.items() if found}
 
-    def _links(self, feeds: list[Feed]) -> list[LinkView]:
+    def _address(self, feed: Feed, kind: Format) -> str:
+        return self.builder.address(feed.folder, kind)
+
+    def _feed_view(self, feed: Feed, counts: Mapping[str, int], updated_text: str = "") -> FeedView:
+        level = len(lineage(feed.region)) - 1 if feed.region else 0
+        atom, rss, json = (self._address(feed, kind) for kind in Format)
+        return FeedView(
+            feed.title, feed.name, feed.subtitle, self.site.absolute("" if feed.scope is Scope.SITE else feed.page),
+            atom, rss, json, counts.get(feed.folder, 0), level, updated_text,
+        )  # fmt: skip
+
+    def _links(self, feeds: Iterable[Feed]) -> list[LinkView]:
         return [
-            LinkView(f"{feed.title} ({kind.name.title() if kind is Format.ATOM else 'RSS'})",
-                     self.site.absolute(f"{feed.folder}/{kind.file_name}"), kind.media_type)
+            LinkView(f"{feed.title} ({kind.label})", self._address(feed, kind), kind.media_type)
             for feed in feeds for kind in Format
         ]  # fmt: skip
 
@@ -163,7 +263,7 @@ class Pages:
             body=Markup(article.body),  # noqa: S704 (cleaned when it was read)
             section=article.section, byline=article.byline, tags=list(article.tags),
             authors=[AuthorView(author.name, author.biography, author.url) for author in article.authors],
-            regions=[RegionView(place.name, place.code, self.site.absolute(f"feeds/regions/{place.slug}/atom.xml"))
+            regions=[RegionView(place.name, place.code, self.site.absolute(f"feeds/regions/{place.slug}/"))
                      for place in article.regions],
             published_iso=published.isoformat(), published_text=date_text, date_text=date_text,
             updated_iso=updated.isoformat(),
@@ -171,3 +271,15 @@ class Pages:
             reading_text=f"{article.reading_minutes} min read", language=article.language, image=article.image,
             sources=[SourceView(source.name, source.url) for source in article.sources],
         )  # fmt: skip
+
+
+def _lies_around(wider: Feed, feed: Feed, *, next_only: bool = False) -> bool:
+    """Whether one feed's region lies around another's; with ``next_only`` only where nothing that could lies between."""
+    if not (wider.region and feed.region) or wider.region == feed.region:
+        return False
+    around = lineage(feed.region)
+    return around[1] == wider.region if next_only else wider.region in around
+
+
+def _on_front(feed: Feed) -> bool:
+    return feed.scope is Scope.COMBINED or (feed.region is not None and feed.region.code.isalpha())

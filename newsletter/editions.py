@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from content.archive import Archive
 from content.article import Article
-from content.database import reading, writing
+from content.database import raw, reading, writing
 from content.errors import DatelineError
 from content.regions import region
 from content.settings import SiteSettings
@@ -73,7 +73,8 @@ class Made:
 def explain(press: Press, now: datetime) -> list[Choice]:
     """Of each article of the archive, whether the next edition carries it and why."""
     with reading(press.engine) as connection:
-        everything = Archive(connection).with_ids([one.id for one in Archive(connection).kept()])
+        archive = Archive(raw(connection))
+        everything = archive.articles([one.number for one in archive.kept()])
         return choose(everything, press.digest, Ledger(connection).history(press.digest.name), now)
 
 
@@ -130,7 +131,7 @@ def _taken(ledger: Ledger, name: str, day: date, *, scheduled: bool) -> str:
 
 def _chosen(connection: Connection, press: Press, now: datetime, *, afresh: bool = False) -> list[Article]:
     history = History({}, None) if afresh else Ledger(connection).history(press.digest.name)
-    choices = choose(Archive(connection).public(now), press.digest, history, now)
+    choices = choose(Archive(raw(connection)).public(now), press.digest, history, now)
     return [choice.article for choice in choices if choice.included]
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+import content.tables  # noqa: F401 (declares the tables that these refer to)
 from content.database import Instant, metadata
 
 subscribers = Table(

@@ -11,10 +11,10 @@ import feedparser
 from lxml import etree
 from sqlalchemy import Connection
 
-import content.archive  # noqa: F401 (declares its tables)
+import content.tables  # noqa: F401 (declares the archive's tables)
 from content.archive import Archive
 from content.article import Article
-from content.database import metadata, open_sqlite, writing
+from content.database import metadata, open_sqlite, raw, writing
 from content.intake import Intake, Report
 from content.reading import Reader, Reading
 from content.settings import AuthorSettings, ContentSettings, SiteSettings
@@ -78,14 +78,14 @@ class Newsroom:
     @contextmanager
     def archive(self) -> Iterator[Archive]:
         with writing(self.engine) as connection:
-            yield Archive(connection)
+            yield Archive(raw(connection))
 
     def take(self, *paths: Path, withdraw_many: bool = False) -> Report:
         with writing(self.engine) as connection:
             return self.take_within(connection, *paths, withdraw_many=withdraw_many)
 
     def take_within(self, connection: Connection, *paths: Path, withdraw_many: bool = False) -> Report:
-        intake = Intake(Archive(connection), self.reader, self.root, withdraw_many=withdraw_many)
+        intake = Intake(Archive(raw(connection)), self.reader, self.root, withdraw_many=withdraw_many)
         return intake.take(paths or [self.articles])
 
     def public(self) -> list[Article]:
@@ -100,8 +100,7 @@ class Newsroom:
         report = self.take()
         publisher = Publisher(self.root, self.site, self.content, self.feeds, dry_run=dry_run)
         with self.archive() as archive:
-            stale = [event.old_slug for event in report.events if event.old_slug]
-            return report, publisher.publish(archive, self.now, stale)
+            return report, publisher.publish(archive, self.now)
 
     def later(self, **amount: float) -> None:
         self.now += timedelta(**amount)

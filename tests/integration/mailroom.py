@@ -9,7 +9,7 @@ from typing import Any
 
 from content.archive import Archive, Origin
 from content.article import Article, Summary
-from content.database import writing
+from content.database import raw, writing
 from content.regions import resolve
 from content.settings import SiteSettings
 from dateline.store import open_store
@@ -79,7 +79,7 @@ class Desk:
         article = Article(f"tag:news.test,2026:{name}", name, f"https://news.test/{name}", name, Summary("s", True), "<p>b</p>",
                           moment, moment, regions=tuple(resolve(regions)[0]))  # fmt: skip
         with writing(self.press.engine) as connection:
-            Archive(connection).add(article, Origin(name, name, "f"))
+            Archive(raw(connection)).add(article, Origin(name, name, "f"))
 
     def make(self, *, scheduled: bool = False) -> Made:
         return make(self.press, self.press.local_date(self.now), self.now, scheduled=scheduled)

@@ -1,0 +1,65 @@
+"""Finding article files in folders, and doing work on many of them by several processes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from content.reading import SUFFIXES
+
+NOTES = frozenset({"README.md", "NOTES.md", "LICENSE.md", "LICENSE.txt", "CONTRIBUTING.md"})
+"""Files beside articles that speak to the team."""
+
+MANY = 400
+"""From this many files on a second process is worth its start."""
+
+BATCH = 100
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def article_files(folder: Path) -> Iterator[tuple[str, tuple[int, int, int]]]:
+    """The article files in a folder and below it: path from there, and size, mtime and ctime (ns).
+
+    Hidden files, those whose name begins with an underscore and notes to the team are none.
+    """
+    waiting = [""]
+    while waiting:
+        below = waiting.pop()
+        with os.scandir(folder / below) as entries:
+            for entry in entries:
+                name = entry.name
+                if name.startswith((".", "_")):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(f"{below}{name}/")
+                elif name[name.rfind(".") :].lower() in SUFFIXES and name not in NOTES and entry.is_file():
+                    stat = entry.stat()
+                    yield below + name, (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+
+def in_batches(work: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]) -> Iterator[list[Result]]:
+    """What ``work`` makes of all items, batch by batch in their order, by several processes when they are many."""
+    batches = [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
+    processors = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
+    if len(items) < MANY or processors == 1:
+        for batch in batches:
+            yield work(batch)
+        return
+    import multiprocessing
+
+    global _work
+    _work = work
+    with multiprocessing.get_context("fork").Pool(processors) as pool:
+        yield from pool.imap(_do, batches)
+
+
+_work: Callable[[Any], Any] = list
+
+
+def _do(batch: Sequence[Any]) -> Any:
+    return _work(batch)

@@ -1,0 +1,172 @@
+"""What the publisher knows from its last run: entries that were built, files that were written, how far it came.
+
+All of it can be made again: losing this file costs time, nothing else. One process at a time uses it, under the lock on the
+public folder.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from content.sqlite import connect
+from feeds.entries import Entry, Format
+
+# Survives a killed process, not a power cut; after that a damaged file is thrown away.
+_PRAGMAS = ("journal_mode=WAL", "synchronous=OFF", "page_size=16384")
+_LAYOUT = 1
+_TABLES = """
+CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, atom BLOB NOT NULL, rss BLOB NOT NULL, json BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, key BLOB NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    article INTEGER) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS files_of_articles ON files (article) WHERE article IS NOT NULL;
+CREATE TABLE IF NOT EXISTS feeds (folder TEXT PRIMARY KEY, count INTEGER NOT NULL, pages INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS progress (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file of the public folder: from what it was made (``key``), its bytes, its time of change, its article's number."""
+
+    path: str
+    key: bytes
+    size: int
+    mtime_ns: int
+    article: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """How many articles a feed has, and how many full archive documents of it are written."""
+
+    count: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a publish came: the archive's last change, the time, and by which rules files and archives were made."""
+
+    revision: int
+    moment: datetime
+    fingerprint: bytes
+    archives: bytes
+
+
+class Cache:
+    """The cache in the file ``path``, for the public folder ``folder``."""
+
+    def __init__(self, path: Path, folder: Path) -> None:
+        self.path = path
+        self.folder = folder
+        self._connection = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            return self._prepared()
+        except sqlite3.DatabaseError:
+            for end in ("", "-wal", "-shm"):
+                self.path.with_name(self.path.name + end).unlink(missing_ok=True)
+            return self._prepared()
+
+    def _prepared(self) -> sqlite3.Connection:
+        connection = connect(self.path, _PRAGMAS)
+        connection.executescript(_TABLES)
+        whose = (_LAYOUT, str(self.folder.resolve()))
+        known = connection.execute("SELECT value FROM progress WHERE name = 'layout'").fetchone()
+        if known is None or known[0] != repr(whose):
+            for table in ("entries", "files", "feeds", "progress"):
+                connection.execute(f"DROP TABLE {table}")
+            connection.executescript(_TABLES)
+            connection.execute("INSERT INTO progress VALUES ('layout', ?)", (repr(whose),))
+        return connection
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        return self._connection
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def session(self, *, keep: bool = True) -> Iterator[None]:
+        """What is noted within holds when all of it was done; without ``keep`` nothing of it does."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        done = False
+        try:
+            yield
+            done = keep
+        finally:
+            self._connection.execute("COMMIT" if done else "ROLLBACK")
+
+    # Entries
+
+    def has_entry(self, key: bytes) -> bool:
+        return self._connection.execute("SELECT 1 FROM entries WHERE key = ?", (key,)).fetchone() is not None
+
+    def entries(self, keys: Iterable[bytes], kind: Format) -> list[bytes]:
+        """The kept entries with these keys, in that order; those that are not there are passed over."""
+        query = f"SELECT {kind.value} FROM entries WHERE key = ?"
+        rows = [self._connection.execute(query, (key,)).fetchone() for key in keys]
+        return [row[0] for row in rows if row]
+
+    def keep_entries(self, built: Sequence[tuple[bytes, Entry]]) -> None:
+        """Keeps entries under their keys, which say what they were built from."""
+        rows = [(key, entry.atom, entry.rss, entry.json) for key, entry in built]
+        self._connection.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)", rows)
+
+    def count_entries(self) -> int:
+        return int(self._connection.execute("SELECT count(*) FROM entries").fetchone()[0])
+
+    def prune(self, alive: Iterable[bytes]) -> None:
+        """Forgets the entries whose keys are not ``alive``."""
+        self._connection.execute("CREATE TEMP TABLE alive (key BLOB PRIMARY KEY)")
+        self._connection.executemany("INSERT OR IGNORE INTO alive VALUES (?)", ((key,) for key in alive))
+        self._connection.execute("DELETE FROM entries WHERE key NOT IN (SELECT key FROM alive)")
+        self._connection.execute("DROP TABLE alive")
+
+    # Files
+
+    def files(self, *, of_articles: bool) -> dict[str, Written]:
+        """What was written, by path: the pages of articles, or everything else."""
+        condition = "article IS NOT NULL" if of_articles else "article IS NULL"
+        rows = self._connection.execute(f"SELECT path, key, size, mtime_ns, article FROM files WHERE {condition}")
+        return {row[0]: Written(*row) for row in rows}
+
+    def pages_of(self, article: int) -> list[str]:
+        return [row[0] for row in self._connection.execute("SELECT path FROM files WHERE article = ?", (article,))]
+
+    def note(self, *files: Written) -> None:
+        rows = [(one.path, one.key, one.size, one.mtime_ns, one.article) for one in files]
+        self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", rows)
+
+    def forget(self, path: str) -> None:
+        self._connection.execute("DELETE FROM files WHERE path = ?", (path,))
+
+    # Feeds
+
+    def feed_states(self) -> dict[str, FeedState]:
+        rows = self._connection.execute("SELECT folder, count, pages FROM feeds")
+        return {row[0]: FeedState(row[1], row[2]) for row in rows}
+
+    def note_feed(self, folder: str, state: FeedState) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO feeds VALUES (?, ?, ?)", (folder, state.count, state.pages))
+
+    # Progress
+
+    def progress(self) -> Progress:
+        found = dict(self._connection.execute("SELECT name, value FROM progress").fetchall())
+        moment = datetime.fromtimestamp(found.get("moment", 0), UTC)
+        return Progress(found.get("revision", 0), moment, found.get("fingerprint", b""), found.get("archives", b""))
+
+    def note_progress(self, progress: Progress) -> None:
+        facts = {
+            "revision": progress.revision, "moment": progress.moment.timestamp(), "fingerprint": progress.fingerprint,
+            "archives": progress.archives,
+        }  # fmt: skip
+        self._connection.executemany("INSERT OR REPLACE INTO progress VALUES (?, ?)", facts.items())
