@@ -50,7 +50,7 @@ class Builder:
         self.hubs = hubs
 
     def build(self, head: Head, kind: Format, entries: Sequence[bytes]) -> bytes:
-        """The document in UTF-8, entries in the order given (RFC 4287; RSS 2.0 and the Advisory Board's profile; JSON Feed 1.1)."""
+        """The document in UTF-8, entries in the order given (RFC 4287; RSS 2.0 with its profile; JSON Feed 1.1)."""
         if kind is Format.JSON:
             opening = orjson.dumps(self._json_head(head))[:-1]
             return b"".join((opening, b',"items":[\n', b",\n".join(entries), b"\n]}\n"))

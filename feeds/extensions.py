@@ -74,9 +74,9 @@ class EntryExtension(BaseEntryExtension):  # type: ignore[misc]
         self.links: list[Link] = []
 
     def extend_atom(self, entry: etree._Element) -> etree._Element:
-        for element, link in zip(entry.findall("link"), self.links, strict=True):
-            for name, value in link.facts().items():
-                element.set(name, value)
+        for bare, link in zip(entry.findall("link"), self.links, strict=True):
+            for fact, value in link.facts().items():
+                bare.set(fact, value)
         for name in ("title", "summary", "content"):
             element = entry.find(name)
             if element is not None and self.language:

@@ -278,7 +278,7 @@ def _lies_around(wider: Feed, feed: Feed, *, next_only: bool = False) -> bool:
     if not (wider.region and feed.region) or wider.region == feed.region:
         return False
     around = lineage(feed.region)
-    return around[1] == wider.region if next_only else wider.region in around
+    return wider.region in (around[1:2] if next_only else around)
 
 
 def _on_front(feed: Feed) -> bool:
