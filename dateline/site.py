@@ -91,7 +91,7 @@ class Site:
         step = partial(sqlite.writing, database)
         try:
             archive = Archive(database)
-            report = self._take(archive, paths, now, progress, step, publisher.prepare, withdraw_many=withdraw_many)
+            report = self._take(archive, paths, now, progress, step, publisher.preparing(), withdraw_many=withdraw_many)
             return Published(report, publisher.publish(archive, now, partial(progress, "Publishing"), step))
         finally:
             database.close()

@@ -69,10 +69,16 @@ class Cache:
     def _open(self) -> sqlite3.Connection:
         try:
             return self._prepared()
+        except sqlite3.OperationalError:
+            # Busy, or a full disk: the file itself may be in order, and another process may use it.
+            raise
         except sqlite3.DatabaseError:
-            for end in ("", "-wal", "-shm"):
-                self.path.with_name(self.path.name + end).unlink(missing_ok=True)
+            self._discard()
             return self._prepared()
+
+    def _discard(self) -> None:
+        for end in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + end).unlink(missing_ok=True)
 
     def _prepared(self) -> sqlite3.Connection:
         connection = connect(self.path, _PRAGMAS)

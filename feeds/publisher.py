@@ -56,8 +56,13 @@ class Publisher:
         templates = self.pages.fingerprint if self.pages else b""
         return digest(repr(facts).encode(), templates)
 
-    def prepare(self, articles: list[Article]) -> None:
-        """Builds the entries of articles that were just read, in whichever process this is called, for a later publish."""
+    def preparing(self) -> Callable[[list[Article]], None]:
+        """What builds the entries of articles that were just read, in whichever process it is called, for a later publish."""
+        # Made here, so that several processes do not make it at once.
+        self._cache().close()
+        return self._prepare
+
+    def _prepare(self, articles: list[Article]) -> None:
         if self._own_cache is None:
             self._own_cache = self._cache()
         built = []

@@ -44,9 +44,9 @@ def test_all_feeds_of_both_corpora_parse_cleanly(dateline: Program, site: Path, 
     dateline("publish", corpora / "18f" / "posts", corpora / "wikinews" / "articles")
     feeds = list((site / "public" / "feeds").rglob("*.xml"))
     assert feeds
+    assert len(feedparser.parse(site / "public" / "feeds" / "atom.xml").entries) == 569
     for path in feeds:
         parsed = feedparser.parse(path.read_bytes())
         assert parsed.bozo is False, (path, parsed.get("bozo_exception"))
-        assert len(parsed.entries) == 569
-        assert len({entry.id for entry in parsed.entries}) == 569
+        assert len({entry.id for entry in parsed.entries}) == len(parsed.entries) > 0
         assert all(entry.title and entry.link and entry.summary for entry in parsed.entries if "TEST PAGE" not in entry.title)
