@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from content.intake import Hook, Intake, Report
 from content.reading import Reader
 from dateline.config import FILE_NAME, Settings, load
 from dateline.store import memory_store, open_archive, open_store
+from feeds.hubs import HubReport
 from feeds.publisher import Publisher
 from feeds.shelf import Outcome
 from newsletter.editions import Press
@@ -38,6 +39,7 @@ class Published:
 
     report: Report
     outcome: Outcome
+    hubs: list[HubReport] = field(default_factory=list)
 
 
 class Site:
@@ -92,7 +94,8 @@ class Site:
         try:
             archive = Archive(database)
             report = self._take(archive, paths, now, progress, step, publisher.preparing(), withdraw_many=withdraw_many)
-            return Published(report, publisher.publish(archive, now, partial(progress, "Publishing"), step))
+            outcome = publisher.publish(archive, now, partial(progress, "Publishing"), step)
+            return Published(report, outcome, publisher.tell_hubs(now))
         finally:
             database.close()
 

@@ -17,6 +17,7 @@ from feeds.cache import Cache, FeedState, Progress, Written
 from feeds.catalogue import Feed, Scope, catalogue
 from feeds.entries import Entry, EntryBuilder, Format, distinct
 from feeds.history import PAGE, FeedLog
+from feeds.hubs import HubReport, Hubs
 from feeds.pages import Pages
 from feeds.settings import CombinedFeedSettings, FeedSettings
 from feeds.shelf import Outcome, Placed, Shelf
@@ -44,7 +45,7 @@ class Publisher:
         self.combined = combined
         self.dry_run = dry_run
         self.entries = EntryBuilder(site, settings)
-        self.builder = Builder(site, settings)
+        self.builder = Builder(site, settings, settings.hubs)
         self.shelf = Shelf(root / settings.folder, codings=settings.precompress, dry_run=dry_run)
         self.pages = Pages(root / settings.templates, site, content, settings) if settings.pages else None
         self._cache_path = root / settings.cache
@@ -96,6 +97,16 @@ class Publisher:
                 cache.close()
                 self.shelf.close()
         return self.shelf.outcome
+
+    def tell_hubs(self, now: datetime) -> list[HubReport]:
+        """Tells hubs what they have not heard yet, of this publish or of earlier ones."""
+        if not self.settings.hubs or self.dry_run:
+            return []
+        cache = self._cache()
+        try:
+            return Hubs(cache.connection, self.settings.hubs, self.settings.hub_timeout_seconds).tell(now)
+        finally:
+            cache.close()
 
     def _cache(self) -> Cache:
         there = self._cache_path if not self.dry_run or self._cache_path.exists() else Path(":memory:")
@@ -261,6 +272,8 @@ class _Run:
         paths = {kind: f"{head.folder}/{kind.file_name}" for kind in Format}
         if note and all(self._is_made_of(path, made_of) for path in paths.values()):
             return False
+        if note and self.settings.hubs:
+            Hubs(self.cache.connection, self.settings.hubs).note(self.builder.address(head.folder, kind) for kind in Format)
         documents = {path: self.builder.build(head, kind, self.cache.entries(keys, kind)) for kind, path in paths.items()}
         before = len(self.shelf.outcome.written)
         placed = self.shelf.put(documents)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, field_validator
 
@@ -19,6 +20,14 @@ def _local(path: str) -> str:
     return path
 
 
+def _hub(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment or not url.isprintable() or " " in url:
+        raise ValueError(f"{url!r} is not a hub's address such as 'https://hub.example.org/'")
+    return url
+
+
+HubAddress = Annotated[str, AfterValidator(_hub)]
 Picture = Annotated[Line, AfterValidator(_local)]
 
 
@@ -35,6 +44,8 @@ class FeedSettings(Section):
     ttl: int = Field(60, ge=1, le=10080)
     icon: Picture = ""
     logo: Picture = ""
+    hubs: list[HubAddress] = Field([])
+    hub_timeout_seconds: int = Field(10, ge=1, le=120)
     precompress: list[Literal["gzip", "br"]] = Field(["gzip"])
     pages: bool = True
     templates: str = "templates"

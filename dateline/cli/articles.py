@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from content.errors import Problem
     from content.intake import Event
     from dateline.site import Published
+    from feeds.hubs import HubReport
 
 PathsArgument = Annotated[
     list[Path] | None,
@@ -82,6 +83,11 @@ def publish(
         output.print_problems(report.problems)
         for problem in outcome.problems:
             output.complain(problem)
+        for hub in published.hubs:
+            if hub.error:
+                again = output.shown_time(hub.next_attempt)
+                left = output.counted(hub.waiting, "feed")
+                output.complain(f"hub {hub.hub}: {hub.error}; {left} to be told to it by a run after {again}")
         _tell(published, place.root / place.settings.feeds.folder, dry_run)
     if report.errors or outcome.problems:
         raise typer.Exit(1)
@@ -105,6 +111,9 @@ def _tell(published: Published, folder: Path, dry_run: bool) -> None:
         output.say(f"{public}: {verb} {output.counted(feeds, 'feed')} and {others} in {folder}{removed}")
     else:
         output.say(f"{public}: nothing changed, nothing written")
+    for hub in published.hubs:
+        if hub.told:
+            output.say(f"told the hub {hub.hub} of {output.counted(hub.told, 'feed')}")
 
 
 def _published(published: Published, dry_run: bool) -> dict[str, object]:
@@ -120,7 +129,15 @@ def _published(published: Published, dry_run: bool) -> dict[str, object]:
         "removed": outcome.removed,
         "problems": [_problem(problem) for problem in report.problems],
         "left_out": outcome.problems,
+        "hubs": [_hub(report) for report in published.hubs],
     }
+
+
+def _hub(report: HubReport) -> dict[str, object]:
+    return {
+        "hub": report.hub, "told": report.told, "waiting": report.waiting, "error": report.error,
+        "next_attempt": report.next_attempt and report.next_attempt.isoformat(),
+    }  # fmt: skip
 
 
 def _event(event: Event) -> dict[str, str]:

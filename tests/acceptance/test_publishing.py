@@ -152,3 +152,13 @@ def test_usage_and_config_errors_exit_with_2(dateline: Program, site: Path) -> N
     assert "no such file" in dateline("publish", site / "nowhere.md", code=2).stderr
     dateline("publish", "--no-such-option", code=2)
     assert "there is no digest 'weekly'" in dateline("digest", "send", "weekly", code=2).stderr
+
+
+def test_a_hub_that_fails_is_named_and_fails_no_publish(dateline: Program, site: Path) -> None:
+    config = site / "config.toml"
+    config.write_text(config.read_text() + '\n[feeds]\nhubs = ["http://127.0.0.1:9/hub?token=secret"]\n')
+    write_article(site)
+    done = dateline("publish")
+    assert "hub http://127.0.0.1:9/hub: it cannot be reached; " in done.stderr
+    assert "secret" not in done.stderr + done.stdout
+    assert json.loads(dateline("publish", "--json").stdout)["written"] == []
