@@ -145,14 +145,7 @@ def _post(session: requests.Session, hub: str, topics: list[str], timeout: float
     form = [("hub.mode", "publish"), *(("hub.url", topic) for topic in topics), *(("hub.topic", topic) for topic in topics)]
     agent = {"User-Agent": f"dateline/{version('dateline')}"}
     try:
-        with session.post(
-            hub,
-            data=form,
-            timeout=timeout,
-            allow_redirects=False,
-            stream=True,
-            headers={"User-Agent": f"dateline/{version('dateline')}"},
-        ) as reply:
+        with session.post(hub, data=form, timeout=timeout, allow_redirects=False, stream=True, headers=agent) as reply:
             status = reply.status_code
             if status < 300:
                 return _Answer()

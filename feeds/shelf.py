@@ -109,6 +109,7 @@ class Shelf:
             # The compressed ones come first: a run that is killed in between finds that the document itself differs.
             for end, packed in variants:
                 self._write(path + end, packed)
+            self._remove_variants(path, wanted=[end for end, _ in variants])
             self._write(path, new[path])
         return [self._placed(path) for path in documents]
 
@@ -131,8 +132,7 @@ class Shelf:
             return
         self.outcome.removed.append(path)
         if not self.dry_run:
-            for end, _ in CODINGS.values():
-                target.with_name(target.name + end).unlink(missing_ok=True)
+            self._remove_variants(path)
             target.unlink()
             with suppress(OSError):
                 target.parent.rmdir()
@@ -145,13 +145,12 @@ class Shelf:
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor()
 
-    def _ends(self, path: str) -> list[str]:
-        return [CODINGS[coding][0] for coding in self.codings] if path.endswith(TEXTUAL) else []
+    def _used(self, path: str) -> list[tuple[str, Callable[[bytes], bytes]]]:
+        return [CODINGS[coding] for coding in self.codings] if path.endswith(TEXTUAL) else []
 
     def _compressed(self, documents: Mapping[str, bytes]) -> Iterator[list[tuple[str, bytes]]]:
         def compress(path: str) -> list[tuple[str, bytes]]:
-            used = [CODINGS[coding] for coding in self.codings] if path.endswith(TEXTUAL) else []
-            return [(end, pack(documents[path])) for end, pack in used]
+            return [(end, pack(documents[path])) for end, pack in self._used(path)]
 
         if self.codings and len(documents) > 1:
             return self._pool.map(compress, documents)
@@ -164,16 +163,18 @@ class Shelf:
                 return False
         except OSError:
             return False
-        ends = self._ends(path)
-        for end, _ in CODINGS.values():
-            packed = target.with_name(target.name + end)
-            if packed.exists() != (end in ends):
-                if end in ends:
-                    return False
-                if not self.dry_run:
-                    # A coding that is not wanted any more would go on being served.
-                    packed.unlink()
+        ends = [end for end, _ in self._used(path)]
+        if not all(self._target(path + end).exists() for end in ends):
+            return False
+        if not self.dry_run:
+            self._remove_variants(path, wanted=ends)
         return True
+
+    def _remove_variants(self, path: str, wanted: Sequence[str] = ()) -> None:
+        """Removes compressed forms that are not wanted (any more): they would go on being served."""
+        for end, _ in CODINGS.values():
+            if end not in wanted:
+                self._target(path + end).unlink(missing_ok=True)
 
     def _write(self, path: str, content: bytes) -> None:
         half = self._half()

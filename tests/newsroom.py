@@ -18,8 +18,9 @@ from content.database import metadata, open_sqlite, raw, writing
 from content.intake import Intake, Report
 from content.reading import Reader, Reading
 from content.settings import AuthorSettings, ContentSettings, SiteSettings
-from feeds.publisher import Outcome, Publisher
-from feeds.settings import FeedSettings
+from feeds.publisher import Publisher
+from feeds.settings import CombinedFeedSettings, FeedSettings
+from feeds.shelf import Outcome
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BODY = "The regulator said on Thursday that the rules will change next year, and carriers cheered."
@@ -36,6 +37,7 @@ class Newsroom:
         self.site = SiteSettings(title="The Daily Test", url="https://news.test")
         self.content = ContentSettings()
         self.feeds = FeedSettings(pages=False)
+        self.combined: list[CombinedFeedSettings] = []
         self.authors = {"mei-tanaka": AuthorSettings(name="Mei Tanaka", biography="Covers cables.")}
         self.engine = open_sqlite(root / "dateline.db")
         with writing(self.engine) as connection:
@@ -98,7 +100,7 @@ class Newsroom:
 
     def publish(self, *, dry_run: bool = False) -> tuple[Report, Outcome]:
         report = self.take()
-        publisher = Publisher(self.root, self.site, self.content, self.feeds, dry_run=dry_run)
+        publisher = Publisher(self.root, self.site, self.content, self.feeds, self.combined, dry_run=dry_run)
         with self.archive() as archive:
             return report, publisher.publish(archive, self.now)
 

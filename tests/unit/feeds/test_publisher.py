@@ -1,0 +1,259 @@
+"""What a publish does again and what it leaves alone; feeds by place, section, author and tag; their whole history."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from lxml import etree
+from newsroom import Newsroom
+
+from feeds.settings import CombinedFeedSettings, FeedSettings
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+HISTORY = "{http://purl.org/syndication/history/1.0}"
+
+
+def feeds(newsroom: Newsroom) -> set[str]:
+    root = newsroom.root / "public"
+    return {str(path.parent.relative_to(root)) for path in root.rglob("atom.xml") if "archive" not in path.parts}
+
+
+def titles(newsroom: Newsroom, name: str = "atom.xml") -> list[str]:
+    return [entry.title for entry in newsroom.feed(name).entries]
+
+
+def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_an_article_is_in_the_feeds_of_its_region_and_of_all_around_it(newsroom: Newsroom) -> None:
+    newsroom.article(region="Beijing")
+    newsroom.publish()
+    regions = {folder.removeprefix("feeds/regions/") for folder in feeds(newsroom) if "regions" in folder}
+    assert regions == {"cn-bj", "cn", "eastern-asia", "asia", "world"}
+    for slug in regions:
+        for name in ("atom.xml", "rss.xml"):
+            assert titles(newsroom, f"regions/{slug}/{name}") == ["First news"]
+        document = json.loads((newsroom.root / f"public/feeds/regions/{slug}/feed.json").read_text())
+        assert [item["title"] for item in document["items"]] == ["First news"]
+
+
+def test_sections_and_authors_and_tags_have_the_feeds_that_the_settings_ask_for(newsroom: Newsroom) -> None:
+    newsroom.feeds = FeedSettings(pages=False, sections=["regulation"], authors=["*"], tags=["5G"])
+    newsroom.article("a.md", section="Regulation", author="Ann Lee", tags="[5g, towers]")
+    newsroom.article("b.md", title="Second news", section="Business", author="ann lee")
+    newsroom.publish()
+    assert feeds(newsroom) == {"feeds", "feeds/sections/regulation", "feeds/authors/ann-lee", "feeds/tags/5g"}
+    assert sorted(titles(newsroom, "authors/ann-lee/atom.xml")) == ["First news", "Second news"]
+    assert titles(newsroom, "sections/regulation/atom.xml") == ["First news"]
+
+
+def test_names_that_want_the_same_address_get_two(newsroom: Newsroom) -> None:
+    newsroom.article("a.md", section="C++")
+    newsroom.article("b.md", title="Second news", section="C")
+    newsroom.article("c.md", title="Third news", section="漢")
+    newsroom.publish()
+    folders = {folder for folder in feeds(newsroom) if "sections" in folder}
+    assert len(folders) == 3
+    assert {"feeds/sections/c", "feeds/sections/c-2"} <= folders
+
+
+def test_a_combined_feed_has_what_lies_in_one_of_its_regions_and_one_of_its_sections(newsroom: Newsroom) -> None:
+    newsroom.combined = [CombinedFeedSettings(name="asia-rules", regions=["CN", "IN"], sections=["regulation"])]
+    newsroom.article("a.md", title="China rules", region="CN-BJ", section="Regulation")
+    newsroom.article("b.md", title="India rules", region="IN", section="regulation")
+    newsroom.article("c.md", title="China trade", region="CN", section="Business")
+    newsroom.article("d.md", title="Kenya rules", region="KE", section="Regulation")
+    newsroom.publish()
+    assert sorted(titles(newsroom, "asia-rules/atom.xml")) == ["China rules", "India rules"]
+    newsroom.article("c.md", title="China trade", region="CN", section="Regulation")
+    newsroom.publish()
+    assert sorted(titles(newsroom, "asia-rules/rss.xml")) == ["China rules", "China trade", "India rules"]
+
+
+def test_a_new_article_changes_only_the_feeds_that_it_is_in(newsroom: Newsroom) -> None:
+    newsroom.article("a.md", region="CN", section="Rules")
+    newsroom.article("b.md", title="Second news", region="KE", section="Trade")
+    newsroom.publish()
+    newsroom.later(minutes=5)
+    newsroom.article("c.md", title="Third news", region="IN", section="Rules")
+    _, outcome = newsroom.publish()
+    written = {path.rpartition("/")[0].removeprefix("feeds").lstrip("/") for path in outcome.written}
+    assert written == {
+        "", "regions/world", "regions/asia", "regions/southern-asia", "regions/in", "sections/rules",
+    }  # fmt: skip
+
+
+def test_a_run_that_changes_nothing_writes_nothing(newsroom: Newsroom) -> None:
+    for number in range(60):
+        newsroom.article(f"{number}.md", title=f"News {number}", region="CN", date=f"2026-10-{number % 28 + 1:02}")
+    newsroom.publish()
+    before = snapshot(newsroom.root / "public")
+    newsroom.later(minutes=5)
+    _, outcome = newsroom.publish()
+    assert (outcome.written, outcome.removed) == ([], [])
+    assert snapshot(newsroom.root / "public") == before
+
+
+def test_what_is_made_by_steps_is_what_is_made_at_once(newsroom: Newsroom, tmp_path: Path) -> None:
+    for number in range(12):
+        newsroom.article(
+            f"{number}.md", title=f"News {number}", region=["CN", "IN"][number % 2], date=f"2026-10-{number + 1:02}"
+        )
+        newsroom.publish()
+    at_once = Newsroom(tmp_path / "other")
+    for path in newsroom.articles.iterdir():
+        at_once.write(path.name, path.read_bytes())
+    at_once.publish()
+    ours, theirs = ({path.replace(str(one.root), ""): found[0] for path, found in snapshot(one.root / "public").items()}
+                    for one in (newsroom, at_once))  # fmt: skip
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("damage", ["removed", "changed", "cache lost", "cache broken", "all removed"])
+def test_what_was_damaged_in_the_public_folder_is_mended(newsroom: Newsroom, damage: str) -> None:
+    for number in range(55):
+        newsroom.article(f"{number}.md", title=f"News {number}", region="CN")
+    newsroom.publish()
+    before = {path: content for path, (content, _) in snapshot(newsroom.root / "public").items()}
+    feed = newsroom.root / "public/feeds/regions/cn/rss.xml"
+    cache = newsroom.root / "dateline-cache.db"
+    match damage:
+        case "removed":
+            feed.unlink()
+        case "changed":
+            feed.write_bytes(b"by another program")
+        case "cache lost":
+            cache.unlink()
+            feed.unlink()
+        case "cache broken":
+            cache.write_bytes(os.urandom(50_000))
+            feed.unlink()
+        case "all removed":
+            for path in sorted((newsroom.root / "public").rglob("*"), reverse=True):
+                path.rmdir() if path.is_dir() else path.unlink()
+    newsroom.publish()
+    assert {path: content for path, (content, _) in snapshot(newsroom.root / "public").items()} == before
+
+
+def test_a_change_of_settings_reaches_every_feed(newsroom: Newsroom) -> None:
+    newsroom.article(region="CN")
+    newsroom.publish()
+    newsroom.feeds = FeedSettings(pages=False, content="summary", precompress=["br"])
+    newsroom.publish()
+    document = (newsroom.root / "public/feeds/regions/cn/rss.xml").read_text()
+    assert "content:encoded>" not in document
+    ends = {path.suffix for path in (newsroom.root / "public/feeds").rglob("*") if path.is_file()}
+    assert ends == {".xml", ".json", ".br"}
+
+
+def test_an_article_comes_out_once_when_its_time_is_there(newsroom: Newsroom) -> None:
+    """Invariant 27."""
+    newsroom.article("now.md", title="Now")
+    newsroom.article(
+        "later.md", title="Later", region="CN", section="Secret", date=(newsroom.now + timedelta(hours=2)).isoformat()
+    )
+    newsroom.publish()
+    assert titles(newsroom) == ["Now"]
+    assert not any("cn" in path or "secret" in path for path in feeds(newsroom))
+    newsroom.later(hours=1)
+    assert newsroom.publish()[1].written == []
+    newsroom.later(hours=1, seconds=1)
+    newsroom.publish()
+    assert titles(newsroom) == ["Later", "Now"]
+    assert titles(newsroom, "regions/cn/rss.xml") == ["Later"]
+    newsroom.later(hours=1)
+    assert newsroom.publish()[1].written == []
+
+
+def test_a_withdrawn_article_leaves_every_feed(newsroom: Newsroom) -> None:
+    path = newsroom.article("a.md", region="CN-BJ", section="Rules", author="Ann Lee")
+    newsroom.article("b.md", title="Second news")
+    newsroom.publish()
+    path.unlink()
+    newsroom.later(minutes=5)
+    newsroom.publish()
+    for document in (newsroom.root / "public/feeds").rglob("*"):
+        if document.suffix in (".xml", ".json"):
+            assert "First news" not in document.read_text()
+    assert titles(newsroom) == ["Second news"]
+    assert titles(newsroom, "regions/cn-bj/atom.xml") == []
+
+
+# The history of a feed: RFC 5005 4
+
+
+def archive(newsroom: Newsroom, number: int, name: str = "atom.xml") -> Path:
+    return newsroom.root / f"public/feeds/archive/{number}/{name}"
+
+
+def walk(newsroom: Newsroom) -> list[str]:
+    """The titles of a feed and of all its archive documents, as a client that follows prev-archive sees them."""
+    path: Path | None = newsroom.root / "public/feeds/atom.xml"
+    found: list[str] = []
+    while path:
+        document = etree.fromstring(path.read_bytes())
+        found += [entry.findtext(f"{ATOM}title") for entry in document.iterfind(f"{ATOM}entry")]
+        links = {link.get("rel"): link.get("href") for link in document.iterfind(f"{ATOM}link")}
+        assert ("current" in links) == (document.find(f"{HISTORY}archive") is not None)
+        older = links.get("prev-archive")
+        path = newsroom.root / "public" / older.removeprefix("https://news.test/") if older else None
+    return found
+
+
+def write_many(newsroom: Newsroom, numbers: range) -> None:
+    for number in numbers:
+        minutes = timedelta(minutes=number)
+        newsroom.article(
+            f"{number:03}.md", title=f"News {number:03}", date=(newsroom.now - timedelta(days=9) + minutes).isoformat()
+        )
+
+
+def test_the_whole_history_can_be_read(newsroom: Newsroom) -> None:
+    write_many(newsroom, range(130))
+    newsroom.publish()
+    found = walk(newsroom)
+    assert set(found) == {f"News {number:03}" for number in range(130)}
+    assert found[:50] == [f"News {number:03}" for number in range(129, 79, -1)]
+    assert [archive(newsroom, number).exists() for number in (1, 2, 3)] == [True, True, False]
+    for name in ("rss.xml", "feed.json"):
+        assert archive(newsroom, 2, name).exists()
+
+
+def test_a_full_archive_document_never_changes(newsroom: Newsroom) -> None:
+    write_many(newsroom, range(110))
+    newsroom.publish()
+    before = {number: archive(newsroom, number).read_bytes() for number in (1, 2)}
+    newsroom.later(minutes=5)
+    write_many(newsroom, range(110, 175))
+    newsroom.article("007.md", title="News 007 corrected", date=(newsroom.now - timedelta(days=9)).isoformat())
+    newsroom.article("old.md", title="An old story", date="2020-01-01")
+    newsroom.publish()
+    newsroom.site = newsroom.site.model_copy(update={"description": "Another description"})
+    newsroom.publish()
+    assert {number: archive(newsroom, number).read_bytes() for number in (1, 2)} == before
+    found = walk(newsroom)
+    assert {"News 007 corrected", "An old story", "News 007"} <= set(found)
+    assert found.index("News 007 corrected") < found.index("News 007")
+
+
+def test_a_withdrawal_leaves_the_archive_too_and_moves_no_other_entry(newsroom: Newsroom) -> None:
+    write_many(newsroom, range(130))
+    newsroom.publish()
+    second = archive(newsroom, 2).read_bytes()
+    (newsroom.articles / "007.md").unlink()
+    newsroom.publish()
+    assert "News 007" not in walk(newsroom)
+    assert archive(newsroom, 2).read_bytes() == second
+    assert archive(newsroom, 1).read_bytes().count(b"<entry>") == 49
+
+
+def test_a_feed_may_do_without_archives(newsroom: Newsroom) -> None:
+    newsroom.feeds = FeedSettings(pages=False, archives="none")
+    write_many(newsroom, range(60))
+    newsroom.publish()
+    assert len(walk(newsroom)) == 50
