@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from content.errors import ConfigError
 from content.settings import AuthorSettings, ContentSettings, Section, SiteSettings
+from dateline.web.settings import ServeSettings
 from feeds.settings import CombinedFeedSettings, FeedSettings
 from newsletter.settings import SECRETS, DigestSettings, NewsletterSettings
 
@@ -39,6 +40,7 @@ class Settings(BaseSettings):
     content: ContentSettings = ContentSettings()
     feeds: FeedSettings = FeedSettings()
     newsletter: NewsletterSettings = NewsletterSettings()
+    serve: ServeSettings = ServeSettings()
     database: DatabaseSettings = DatabaseSettings()
     digest: list[DigestSettings] = Field([])
     feed: list[CombinedFeedSettings] = Field([])
@@ -133,7 +135,8 @@ def _explain(path: Path, lines: dict[Location, int], problem: Any) -> str:
 def _suggestion(location: Location) -> str:
     tables: dict[str, type[Section]] = {
         "site": SiteSettings, "content": ContentSettings, "feeds": FeedSettings, "newsletter": NewsletterSettings,
-        "database": DatabaseSettings, "feed": CombinedFeedSettings, "digest": DigestSettings, "authors": AuthorSettings,
+        "database": DatabaseSettings, "serve": ServeSettings, "feed": CombinedFeedSettings, "digest": DigestSettings,
+        "authors": AuthorSettings,
     }  # fmt: skip
     known = list(tables[str(location[0])].model_fields) if len(location) > 1 and location[0] in tables else list(tables)
     near = difflib.get_close_matches(str(location[-1]), known, n=1)

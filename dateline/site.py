@@ -79,8 +79,7 @@ class Site:
     ) -> Published:
         """Takes articles in and brings feeds and pages in line; with ``dry_run`` only says what would be done."""
         paths = self.paths(paths)
-        ours = self.settings
-        publisher = Publisher(self.root, ours.site, ours.content, ours.feeds, ours.feed, dry_run=dry_run)
+        publisher = self._publisher(dry_run=dry_run)
         if dry_run:
             engine = self.engine if self.database.exists() else memory_store()
             with engine.connect().execution_options(dateline_writes=True) as connection, connection.begin() as transaction:
@@ -98,6 +97,29 @@ class Site:
             return Published(report, outcome, publisher.tell_hubs(now))
         finally:
             database.close()
+
+    def release(self, now: datetime) -> Published | None:
+        """Publishes articles whose time has come since the last publish, if there are any; takes no files in.
+
+        Hubs that failed before are asked again, if it is time.
+        """
+        publisher = self._publisher()
+        if not self.database.exists():
+            return None
+        database = open_archive(self.database)
+        try:
+            archive = Archive(database)
+            if not publisher.is_due(archive, now):
+                hubs = publisher.tell_hubs(now)
+                return Published(Report(), Outcome(), hubs) if hubs else None
+            outcome = publisher.publish(archive, now, step=partial(sqlite.writing, database))
+            return Published(Report(), outcome, publisher.tell_hubs(now))
+        finally:
+            database.close()
+
+    def _publisher(self, *, dry_run: bool = False) -> Publisher:
+        ours = self.settings
+        return Publisher(self.root, ours.site, ours.content, ours.feeds, ours.feed, dry_run=dry_run)
 
     def _take(
         self,

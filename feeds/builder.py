@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from posixpath import relpath
 
 import orjson
 from feedgen.feed import FeedGenerator
@@ -58,7 +59,7 @@ class Builder:
         document = generator.atom_str() if kind is Format.ATOM else generator.rss_str()
         closing = b"</feed>" if kind is Format.ATOM else b"</channel></rss>"
         opening = document.removeprefix(_DECLARATION).removesuffix(closing)
-        return b"".join((_DECLARATION, self._style(), opening, b"\n", *(_lines(entries)), closing, b"\n"))
+        return b"".join((_DECLARATION, self._style(head.folder), opening, b"\n", *(_lines(entries)), closing, b"\n"))
 
     def address(self, folder: str, kind: Format) -> str:
         return self.site.absolute(f"{folder}/{kind.file_name}")
@@ -72,10 +73,11 @@ class Builder:
         """The address of the icon or the logo; empty when none is set."""
         return setting if setting.startswith(("http://", "https://")) or not setting else self.site.absolute(setting)
 
-    def _style(self) -> bytes:
+    def _style(self, folder: str) -> bytes:
         if not self.settings.pages:
             return b""
-        return f'<?xml-stylesheet type="text/css" href="{self.site.absolute(STYLESHEET)}"?>\n'.encode()
+        # Relative, because browsers take no stylesheet from elsewhere: from wherever the feeds are looked at, it is there.
+        return f'<?xml-stylesheet type="text/css" href="{relpath(STYLESHEET, folder)}"?>\n'.encode()
 
     def _generator(self, head: Head, kind: Format) -> FeedGenerator:
         feed, site = head.feed, self.site

@@ -12,6 +12,7 @@ from content.archive import Archive, Version, version_of
 from content.article import Article, State
 from content.facets import FacetKey, facets_of
 from content.settings import ContentSettings, SiteSettings
+from feeds import addresses
 from feeds.builder import Builder, Head
 from feeds.cache import Cache, FeedState, Progress, Written
 from feeds.catalogue import Feed, Scope, catalogue
@@ -98,6 +99,16 @@ class Publisher:
                 self.shelf.close()
         return self.shelf.outcome
 
+    def is_due(self, archive: Archive, now: datetime) -> bool:
+        """Whether the time of some article has come since the last publish."""
+        if not self._cache_path.exists():
+            return archive.count_public(now) > 0
+        cache = self._cache()
+        try:
+            return bool(archive.due_between(cache.progress().moment, now))
+        finally:
+            cache.close()
+
     def tell_hubs(self, now: datetime) -> list[HubReport]:
         """Tells hubs what they have not heard yet, of this publish or of earlier ones."""
         if not self.settings.hubs or self.dry_run:
@@ -125,7 +136,7 @@ class _Run:
         progress: Callable[[int, int], None],
         step: Step,
     ) -> None:
-        self.site, self.settings = publisher.site, publisher.settings
+        self.publisher, self.site, self.settings = publisher, publisher.site, publisher.settings
         self.entries, self.builder, self.pages, self.shelf = (
             publisher.entries, publisher.builder, publisher.pages, publisher.shelf,
         )  # fmt: skip
@@ -162,6 +173,7 @@ class _Run:
         self._put_articles(lambda done: self.progress(len(affected) + done, total))
         if self.pages:
             self._put_pages(touched)
+        self._put_addresses()
         with self.step():
             for log in logs.values():
                 log.settled()
@@ -354,6 +366,18 @@ class _Run:
                 self._note(self.shelf.put({path: make()}), made_of)
         for path, content in self.pages.assets().items():
             self._put_made(path, content)
+
+    def _put_addresses(self) -> None:
+        """Writes down where pages have gone, for web servers to answer."""
+        gone, moved = self.archive.addresses(self.now)
+        path = self.publisher.content.article_path
+        left = addresses.files(
+            [f"/{path.format(slug=slug)}" for slug in gone],
+            {f"/{path.format(slug=slug)}": f"/{path.format(slug=target)}" for slug, target in moved.items()},
+        )
+        for name, content in left.items():
+            if gone or moved or (self.shelf.folder / name).exists():
+                self._put_made(name, content)
 
     def _put_made(self, path: str, content: bytes) -> None:
         self._note(self.shelf.put({path: content}), digest(content))

@@ -55,13 +55,21 @@ def outlook(press: Press, now: datetime) -> Due:
 class Schedule:
     """Runs the digests of a site until it is told to stop.
 
-    ``open_transport`` gives a fresh transport for each sending; ``clock`` says what time it is.
+    ``open_transport`` gives a fresh transport for each sending; ``clock`` says what time it is. ``beside`` is other work,
+    done about twice a minute.
     """
 
-    def __init__(self, presses: Sequence[Press], open_transport: Callable[[], Transport], clock: Clock) -> None:
+    def __init__(
+        self,
+        presses: Sequence[Press],
+        open_transport: Callable[[], Transport],
+        clock: Clock,
+        beside: Sequence[Callable[[], None]] = (),
+    ) -> None:
         self._presses = presses
         self._open_transport = open_transport
         self._clock = clock
+        self._beside = beside
         self._stop = threading.Event()
         # One edition at a time in this process; the ledger keeps other processes apart.
         self._turn = threading.Lock()
@@ -74,6 +82,10 @@ class Schedule:
         for press in self._presses:
             self._scheduler.add_job(self.run_due, trigger_of(press), args=[press], id=press.digest.name, **options)
         self._scheduler.add_job(self.sweep, "interval", seconds=SWEEP_SECONDS, id="sweep", **options)
+        for number, work in enumerate(self._beside):
+            self._scheduler.add_job(work, "interval", seconds=SWEEP_SECONDS, id=f"beside-{number}", **options)
+            # And once at the start.
+            self._scheduler.add_job(work, id=f"beside-{number}-at-first", **options)
         self._scheduler.add_job(self.catch_up, id="catch-up", **options)
         self._scheduler.start()
 

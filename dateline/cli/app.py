@@ -72,6 +72,6 @@ def open_site(context: typer.Context, site: Path | None) -> Site:
     return Site(root_of(context, site))
 
 
-from dateline.cli import articles, demo, digests, members, running  # noqa: E402 (they add their commands to the app above)
+from dateline.cli import articles, demo, digests, members, running, serving  # noqa: E402 (they add their commands to the app above)
 
-__all__ = ["app", "articles", "demo", "digests", "members", "running"]
+__all__ = ["app", "articles", "demo", "digests", "members", "running", "serving"]

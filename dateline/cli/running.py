@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from dateline.cli import output
 from dateline.cli.app import JsonOption, SiteOption, app, open_site, wants_json
+
+if TYPE_CHECKING:
+    from dateline.site import Site
 
 
 @app.command()
@@ -47,26 +52,31 @@ def schedule(context: typer.Context, site: SiteOption = None, as_json: JsonOptio
 
 @app.command()
 def run(context: typer.Context, site: SiteOption = None, as_json: JsonOption = False) -> None:
-    """Send the digests when they are due, until told to stop (SIGTERM or Ctrl-C). Logs to stderr, as JSON lines if asked."""
+    """Bring out articles and send digests when they are due, until told to stop (SIGTERM or Ctrl-C).
+
+    Logs to stderr, as JSON lines if asked.
+    """
     import logging
     import signal
     import threading
 
-    from content.errors import ConfigError
     from dateline import clock
     from newsletter.schedule import Schedule, outlook
     from newsletter.sending import open_transport
 
     place = open_site(context, site)
     presses = [place.press(digest) for digest in place.settings.digest]
-    if not presses:
-        raise ConfigError("there is no [[digest]] in config.toml: nothing to run")
     output.log_to_stderr(as_json=wants_json(context, as_json))
     log = logging.getLogger("dateline")
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, frame: told.set())
-    service = Schedule(presses, lambda: open_transport(place.root, place.settings.site, place.settings.newsletter), clock.now)
+    service = Schedule(
+        presses,
+        lambda: open_transport(place.root, place.settings.site, place.settings.newsletter),
+        clock.now,
+        beside=[lambda: _release(place)],
+    )
     for press in presses:
         due = outlook(press, clock.now())
         log.info("%s: next on %s", due.digest, output.shown_time(due.next_time, press.zone))
@@ -76,3 +86,31 @@ def run(context: typer.Context, site: SiteOption = None, as_json: JsonOption = F
     log.info("stopping: the message on the wire is finished first")
     service.stop()
     log.info("stopped")
+
+
+def _release(place: Site) -> None:
+    """Brings out the articles whose time has come. Errors are logged: the next time may do better."""
+    import logging
+    import sqlite3
+
+    from content.errors import DatelineError
+    from dateline import clock
+
+    log = logging.getLogger("dateline.release")
+    try:
+        published = place.release(clock.now())
+    except (DatelineError, sqlite3.OperationalError) as error:
+        log.error("%s", error)  # noqa: TRY400
+        return
+    if published is None:
+        return
+    if published.outcome.written:
+        feeds = sum(path.endswith((".xml", "feed.json")) for path in published.outcome.written)
+        log.info("an article's time has come: wrote %s", output.counted(feeds, "feed"))
+    for problem in published.outcome.problems:
+        log.warning("%s", problem)
+    for hub in published.hubs:
+        if hub.error:
+            log.warning("hub %s: %s; %d to be told later", hub.hub, hub.error, hub.waiting)
+        else:
+            log.info("told the hub %s of %s", hub.hub, output.counted(hub.told, "feed"))

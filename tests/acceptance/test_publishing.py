@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import feedparser
-from programs import Program, write_article
+from programs import PROGRAM, Program, write_article
 
 
 def entries(site: Path, name: str = "atom.xml") -> list[feedparser.FeedParserDict]:
@@ -162,3 +165,23 @@ def test_a_hub_that_fails_is_named_and_fails_no_publish(dateline: Program, site:
     assert "hub http://127.0.0.1:9/hub: it cannot be reached; " in done.stderr
     assert "secret" not in done.stderr + done.stdout
     assert json.loads(dateline("publish", "--json").stdout)["written"] == []
+
+
+def test_the_service_brings_an_article_out_when_its_time_is_there(dateline: Program, site: Path) -> None:
+    """Invariant 27."""
+    write_article(site, "later.md", title="Embargoed", date=(datetime.now(UTC) + timedelta(seconds=4)).isoformat())
+    dateline("publish")
+    assert entries(site) == []
+    time.sleep(4)
+    service = subprocess.Popen([PROGRAM, "--site", site, "run"], stderr=subprocess.PIPE, text=True)
+    try:
+        for _ in range(150):
+            if entries(site):
+                break
+            time.sleep(0.1)
+    finally:
+        service.terminate()
+        log = service.communicate(timeout=20)[1]
+    assert [entry.title for entry in entries(site)] == ["Embargoed"]
+    assert "an article's time has come: wrote 3 feeds" in log
+    assert service.returncode == 0

@@ -1,0 +1,54 @@
+"""``serve``: the public folder over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dateline.cli import output
+from dateline.cli.app import JsonOption, SiteOption, app, open_site, wants_json
+
+
+@app.command()
+def serve(
+    context: typer.Context,
+    host: Annotated[str | None, typer.Option("--host", help="The address to listen on.", show_default=False)] = None,
+    port: Annotated[int | None, typer.Option("--port", help="The port; 0 takes a free one.", show_default=False)] = None,
+    site: SiteOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Serve the published feeds and pages over HTTP, until told to stop (SIGTERM or Ctrl-C)."""
+    import socket
+
+    import uvicorn
+
+    from content.errors import ConfigError
+    from dateline.web.app import application
+    from dateline.web.files import PublicFiles
+
+    place = open_site(context, site)
+    ours = place.settings
+    folder = place.root / ours.feeds.folder
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: there is nothing to serve yet; run `dateline publish` first")
+    address = (host or ours.serve.host, ours.serve.port if port is None else port)
+    try:
+        family = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0][0]
+        listening = socket.create_server(address, family=family, backlog=2048)
+    except OSError as error:
+        raise ConfigError(
+            f"{address[0]} port {address[1]}: cannot be listened on ({error.strerror or error}); set serve.port or use --port"
+        ) from None
+    bound = listening.getsockname()
+    shown = f"http://[{bound[0]}]:{bound[1]}/" if ":" in bound[0] else f"http://{bound[0]}:{bound[1]}/"
+    if wants_json(context, as_json):
+        output.print_json({"url": shown, "folder": str(folder)})
+    else:
+        output.say(f"Serving {folder} at {shown} (stop with Ctrl-C)")
+    files = PublicFiles(folder, ours.site.url, ours.site.title, ours.serve, list(ours.feeds.hubs))
+    config = uvicorn.Config(
+        application(files), log_level="warning", access_log=False, lifespan="off", server_header=False, date_header=True,
+        proxy_headers=False, timeout_graceful_shutdown=10, ws="none",
+    )  # fmt: skip
+    uvicorn.Server(config).run([listening])

@@ -1,0 +1,1 @@
+"""What ``dateline serve`` answers to the world."""
