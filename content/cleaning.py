@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import threading
 from collections.abc import Callable
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
@@ -60,11 +61,17 @@ def clean(markup: str, resolve: Resolver) -> str:
 
     A frame, video or sound becomes a link to it, because no feed reader or mail program shows one.
     """
-    cleaned = nh3.clean(
-        _frames_as_links(xml_safe(markup)), tags=_TAGS, attributes=_ATTRIBUTES, url_schemes=_SCHEMES, url_relative=resolve,
-        clean_content_tags={"script", "style", "form", "template", "noscript", "svg", "math", "object", "select", "title"},
-    )  # fmt: skip
+    _state.resolve = resolve
+    cleaned = _cleaner.clean(_frames_as_links(xml_safe(markup)))
     return reveal_html(_EMPTY_PARAGRAPH.sub("", _NO_PICTURE.sub("", xml_safe(cleaned)))).strip()
+
+
+_state = threading.local()
+"""Whose links are being made absolute: the cleaner itself is made once."""
+_cleaner = nh3.Cleaner(
+    tags=_TAGS, attributes=_ATTRIBUTES, url_schemes=_SCHEMES, url_relative=lambda url: _state.resolve(url),
+    clean_content_tags={"script", "style", "form", "template", "noscript", "svg", "math", "object", "select", "title"},
+)  # fmt: skip
 
 
 def nested_too_deeply(markup: str) -> bool:

@@ -101,7 +101,9 @@ def reveal(text: str) -> str:
 
 def reveal_html(markup: str) -> str:
     """Clean HTML with the literal braces of the text, written so that no template engine takes them for its own."""
-    shown = reveal(markup)
+    shown = markup if markup.isascii() else reveal(markup)
+    if "{" not in shown and "}" not in shown:
+        return shown
     return shown.replace("{{", "&#123;&#123;").replace("{%", "&#123;%").replace("}}", "&#125;&#125;")
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from content.article import Article
 from content.regions import lineage, region
-from content.text import folded
+from content.text import folded, slug_of
 
 
 class FacetKind(StrEnum):
@@ -67,7 +67,4 @@ def facets_of(article: Article) -> Iterator[tuple[FacetKey, str]]:
 
 @lru_cache(maxsize=4096)
 def _slug(name: str) -> str:
-    from slugify import slugify
-
-    plain = slugify(name, max_length=80, word_boundary=True)
-    return plain or hashlib.blake2b(name.encode(), digest_size=6).hexdigest()
+    return slug_of(name, 80) or hashlib.blake2b(name.encode(), digest_size=6).hexdigest()

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from content.reading import SUFFIXES
+SUFFIXES = {".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".txt": "text", ".text": "text"}
+"""The kinds of file that are articles, by the end of their names."""
 
 NOTES = frozenset({"README.md", "NOTES.md", "LICENSE.md", "LICENSE.txt", "CONTRIBUTING.md"})
 """Files beside articles that speak to the team."""

@@ -12,8 +12,8 @@ from pathlib import Path
 from content.archive import LIVE, Archive, Kept, Origin
 from content.article import Article, State
 from content.errors import ConfigError, Problem, Severity
-from content.files import article_files, in_batches
-from content.reading import SUFFIXES, Reader, Reading
+from content.files import SUFFIXES, article_files, in_batches
+from content.reading import Reader, Reading
 
 RACY_NS = 2_000_000_000
 """A file changed this shortly before it was read may change again without a trace in its times; it is read anew."""

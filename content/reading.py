@@ -12,28 +12,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from slugify import slugify
-
 from content import cleaning, expressions, fields
 from content.article import Article, Media, State, Summary, mint_id
 from content.credits import known_authors, read_authors, read_image, read_sources, words
 from content.dates import date_of_file_name, parse_date, without_date
 from content.errors import Problem, Severity
+from content.files import SUFFIXES
 from content.front_matter import FrontMatterError, Value, split
-from content.html_page import read_page
 from content.media import find_media
-from content.pasted import paragraphs, read_pasted
 from content.regions import Region, resolve
 from content.settings import AuthorSettings, ContentSettings, SiteSettings
-from content.text import lead, plain, xml_safe
-
-SUFFIXES = {".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".txt": "text", ".text": "text"}
-"""The kinds of file that are articles, by the end of their names."""
+from content.text import lead, plain, slug_of, xml_safe
 
 TITLE_LIMIT = 300
 """Characters beyond which the first line of a text is no title."""
 
 _WHOLE_PAGE = re.compile(r"<(?:!doctype|html|body)\b", re.IGNORECASE)
+
+_SOME_TEXT = re.compile(r"(?:\A|>)\s*[^\s<&]")
 
 READING_VERSION = 1
 """Goes up when the same file would be read differently, so that archives read theirs again."""
@@ -172,11 +168,15 @@ class _FileReader:
         return xml_safe(text)
 
     def _whole_page(self, text: str, first_line: int, given: fields.Fields) -> str:
+        from content.html_page import read_page
+
         page = read_page(self._free(text, first_line))
         given.add(page.fields, page.title_line + first_line - 1)
         return page.body
 
     def _pasted(self, text: str, given: fields.Fields, kind: str) -> tuple[str, int]:
+        from content.pasted import read_pasted
+
         pasted = read_pasted(text, self.site.zone)
         title = _heading(pasted.title) if kind == "markdown" else pasted.title
         if len(title) > TITLE_LIMIT:
@@ -249,12 +249,13 @@ class _FileReader:
     def _slug(self, given: fields.Fields, title: str) -> tuple[str, str]:
         """The slug, and another for the case that it is taken."""
         if chosen := given.text("slug"):
-            if slug := slugify(chosen, max_length=120, word_boundary=True):
+            if slug := slug_of(chosen):
                 return slug, ""
             self.error(f"the slug {chosen!r} has no letter or digit that a URL can show", given.line("slug"))
         stem = self.path.stem if self.path.stem.lower() not in ("index", "readme") else self.path.parent.name
-        named, titled = (slugify(text, max_length=120, word_boundary=True) for text in (without_date(stem), title))
-        dated = slugify(stem, max_length=140, word_boundary=True)
+        named = slug_of(without_date(stem))
+        titled = "" if named else slug_of(title)
+        dated = slug_of(stem, 140)
         # Named after the file, because the address must outlive a correction of the text.
         file_name = hashlib.blake2b(stem.encode("utf-8", "replace"), digest_size=6).hexdigest()
         slug = named or titled or dated or f"article-{file_name}"
@@ -265,6 +266,8 @@ class _FileReader:
         if kind == "markdown":
             markup = cleaning.from_markdown(freed)
         elif kind == "text":
+            from content.pasted import paragraphs
+
             markup = cleaning.from_paragraphs(paragraphs(freed))
         else:
             markup = freed
@@ -272,7 +275,7 @@ class _FileReader:
             self.error(f"its elements lie more than {cleaning.DEPTH_LIMIT} deep in one another", body_line)
             raise _RefusedError
         cleaned = cleaning.clean(markup, resolve)
-        if not plain(cleaned) and "<img" not in cleaned:
+        if not _SOME_TEXT.search(cleaned) and not plain(cleaned) and "<img" not in cleaned:
             self.warn("the article has no text", body_line)
         return cleaned
 
@@ -295,9 +298,14 @@ class _FileReader:
 
     def _summary(self, given: fields.Fields, markup: str) -> Summary:
         written = given.text(*fields.SUMMARY)
-        if written and (text := plain(cleaning.clean(words(written), lambda link: None))):
+        if written and (text := self._plain(words(written))):
             return Summary(text, written=True)
         return Summary(lead(markup), written=False)
+
+    @staticmethod
+    def _plain(line: str) -> str:
+        """A line without the markup that it may hold."""
+        return plain(cleaning.clean(line, lambda link: None)) if "<" in line or "&" in line else line
 
     def _times(self, given: fields.Fields) -> tuple[datetime | None, datetime | None, State]:
         published = self._date(given, *fields.PUBLISHED)

@@ -8,7 +8,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from content.text import one_line
 
@@ -32,6 +32,14 @@ def _web_address(url: str) -> str:
     return url.rstrip("/")
 
 
+def _email_address(email: str) -> str:
+    # Only who sets an address waits for what checks it.
+    from pydantic import validate_email
+
+    return validate_email(email)[1]
+
+
+EmailAddress = Annotated[str, AfterValidator(_email_address)]
 ZoneName = Annotated[str, AfterValidator(_known_zone)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Line = Annotated[str, AfterValidator(one_line)]
@@ -40,7 +48,8 @@ Line = Annotated[str, AfterValidator(one_line)]
 class Section(BaseModel):
     """A table of config.toml: frozen, and a setting that does not exist is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Built when the first configuration is read, once for the whole of it.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class SiteSettings(Section):
@@ -86,7 +95,7 @@ class AuthorSettings(Section):
 
     name: Line
     biography: Line = ""
-    email: EmailStr | None = None
+    email: EmailAddress | None = None
     url: WebAddress | None = None
 
 

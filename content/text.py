@@ -17,6 +17,7 @@ LEAD_LIMIT = 320
 
 # XML 1.0 2.2: what may stand in a document. Everything else makes a feed unreadable as a whole.
 _NOT_XML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]")
+_ASCII_NOT_XML = dict.fromkeys([code for code in range(0x80) if _NOT_XML.match(chr(code))])
 _TAG = re.compile(r"<[^>]*>")
 _BLOCK_TAG = re.compile(
     r"</?(?:p|div|h[1-6]|li|ul|ol|dl|dt|dd|blockquote|pre|table|tr|td|th|figure|figcaption|br|hr|section|article)\b[^>]*>"
@@ -95,7 +96,8 @@ _LEAD_WINDOW = 20 * LEAD_LIMIT
 
 def xml_safe(text: str) -> str:
     """``text`` without the characters that XML 1.0 (2.2) forbids or discourages, line ends as ``\\n``."""
-    return _NOT_XML.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.translate(_ASCII_NOT_XML) if text.isascii() else _NOT_XML.sub("", text)
 
 
 def one_line(text: str) -> str:
@@ -106,6 +108,19 @@ def one_line(text: str) -> str:
 def folded(name: str) -> str:
     """A name as it is compared with another: without letter case, in one Unicode form, with single spaces."""
     return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())
+
+
+_PLAIN_SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+
+
+def slug_of(text: str, limit: int = 120) -> str:
+    """The text as it stands in a URL, of at most ``limit`` characters and whole words; empty when nothing is left."""
+    if len(text) <= limit and _PLAIN_SLUG.fullmatch(text):
+        return text
+    # Its tables of all scripts take a while to load.
+    from slugify import slugify
+
+    return slugify(text, max_length=limit, word_boundary=True)
 
 
 def plain(markup: str) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
+import json
 import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from content.errors import ConfigError
 from content.settings import AuthorSettings, ContentSettings, Section, SiteSettings
@@ -30,10 +31,8 @@ class DatabaseSettings(Section):
     path: str = "dateline.db"
 
 
-class Settings(BaseSettings):
+class Settings(Section):
     """The whole configuration of a site. The environment wins over the file."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid")
 
     site: SiteSettings = SiteSettings()
     authors: dict[str, AuthorSettings] = Field({})
@@ -44,17 +43,6 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     digest: list[DigestSettings] = Field([])
     feed: list[CombinedFeedSettings] = Field([])
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return env_settings, init_settings
 
     @model_validator(mode="after")
     def _distinct_names(self) -> Settings:
@@ -86,13 +74,35 @@ def load(root: Path) -> Settings:
     if isinstance(newsletter, dict) and re.match(r"[^/]*//[^/@]*:[^/@]*@", str(newsletter.get("transport", ""))):
         _refuse_secret(path, lines, "transport", "without the password here")
     try:
-        settings = Settings(**table)
+        settings = Settings.model_validate(_with_environment(table))
     except ValidationError as error:
         problems = [_explain(path, lines, problem) for problem in error.errors(include_url=False, include_input=False)]
         raise ConfigError("\n".join(dict.fromkeys(problems))) from None
-    except SettingsError as error:
-        raise ConfigError(f"environment: {error}") from None
     return _with_secret_files(root, settings)
+
+
+def _with_environment(table: dict[str, Any]) -> dict[str, Any]:
+    """The table with what the environment sets: ``DATELINE_SITE__TITLE``; lists and tables are written as JSON."""
+    table = copy.deepcopy(table)
+    for name in sorted(os.environ):
+        if not name.upper().startswith(PREFIX):
+            continue
+        *above, last = name[len(PREFIX) :].lower().split("__")
+        place: Any = table
+        model: Any = Settings
+        for part in above:
+            model = getattr(getattr(model, "model_fields", {}).get(part), "annotation", None)
+            place = place.setdefault(part, {}) if isinstance(place, dict) else {}
+        expected = getattr(getattr(model, "model_fields", {}).get(last), "annotation", str)
+        value: Any = os.environ[name]
+        if get_origin(expected) in (list, dict) or hasattr(expected, "model_fields"):
+            try:
+                value = json.loads(value)
+            except json.JSONDecodeError as error:
+                raise ConfigError(f"environment variable {name}: is not JSON: {error}") from None
+        if isinstance(place, dict):
+            place[last] = value
+    return table
 
 
 def _refuse_secret(path: Path, lines: dict[Location, int], name: str, instead: str) -> None:

@@ -9,23 +9,26 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-
-from sqlalchemy import Engine
+from typing import TYPE_CHECKING
 
 from content import sqlite
 from content.archive import Archive
-from content.database import raw, writing
 from content.errors import ConfigError
 from content.intake import Hook, Intake, Report
 from content.reading import Reader
 from dateline.config import FILE_NAME, Settings, load
-from dateline.store import memory_store, open_archive, open_store
+from dateline.store import open_archive
 from feeds.hubs import HubReport
 from feeds.publisher import Publisher
 from feeds.shelf import Outcome
-from newsletter.editions import Press
 from newsletter.settings import DigestSettings
-from newsletter.tokens import Tokens, load_key
+
+if TYPE_CHECKING:
+    # A publish does without them, and starts sooner.
+    from sqlalchemy import Engine
+
+    from newsletter.editions import Press
+    from newsletter.tokens import Tokens
 
 KEY_FILE = "dateline.key"
 
@@ -55,6 +58,8 @@ class Site:
 
     @cached_property
     def engine(self) -> Engine:
+        from dateline.store import open_store
+
         return open_store(self.database)
 
     def reader(self, now: datetime) -> Reader:
@@ -71,6 +76,9 @@ class Site:
 
     def check(self, paths: Sequence[Path], now: datetime, progress: Progress) -> Report:
         """Reads articles and reports; touches neither database nor files."""
+        from content.database import raw, writing
+        from dateline.store import memory_store
+
         with writing(memory_store()) as connection:
             return self._take(Archive(raw(connection)), self.paths(paths), now, progress)
 
@@ -81,6 +89,9 @@ class Site:
         paths = self.paths(paths)
         publisher = self._publisher(dry_run=dry_run)
         if dry_run:
+            from content.database import raw
+            from dateline.store import memory_store
+
             engine = self.engine if self.database.exists() else memory_store()
             with engine.connect().execution_options(dateline_writes=True) as connection, connection.begin() as transaction:
                 archive = Archive(raw(connection))
@@ -148,6 +159,8 @@ class Site:
 
     @cached_property
     def tokens(self) -> Tokens:
+        from newsletter.tokens import Tokens, load_key
+
         ours = self.settings.newsletter
         if ours.secret_key:
             return Tokens(ours.secret_key.get_secret_value())
@@ -163,6 +176,8 @@ class Site:
         raise ConfigError(f"there is no digest {name!r}; {self.root / FILE_NAME} has: {known}")
 
     def press(self, digest: DigestSettings) -> Press:
+        from newsletter.editions import Press
+
         return Press(self.root, self.engine, self.settings.site, self.settings.newsletter, digest, self.tokens)
 
 

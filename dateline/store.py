@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine, inspect, text
-from sqlalchemy.exc import DatabaseError
-
-from content.database import metadata, open_sqlite, reading, writing
 from content.errors import ArchiveError
 from content.sqlite import connect
 from dateline.migrations import HEAD
 
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
 
 def open_store(path: Path) -> Engine:
     """The database in a file, made when it is missing. Raises ``ArchiveError`` when that cannot be."""
+    from sqlalchemy.exc import DatabaseError
+
+    from content.database import open_sqlite, reading, writing
+
     try:
         engine = open_sqlite(path)
         with reading(engine) as connection:
@@ -52,6 +56,7 @@ def memory_store() -> Engine:
     from sqlalchemy.pool import StaticPool
 
     import newsletter.tables  # noqa: F401 (declares its tables)
+    from content.database import metadata, open_sqlite, writing
 
     engine = open_sqlite(Path(":memory:"))
     engine.pool = StaticPool(engine.pool._creator)
@@ -61,6 +66,8 @@ def memory_store() -> Engine:
 
 
 def _revision(connection: Connection) -> str | None:
+    from sqlalchemy import inspect, text
+
     if not inspect(connection).has_table("alembic_version"):
         return None
     revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from content.article import Article, Image
@@ -23,6 +22,9 @@ from feeds.catalogue import Feed, Scope
 from feeds.entries import Format
 from feeds.opml import opml
 from feeds.settings import FeedSettings
+
+if TYPE_CHECKING:
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 
 class PageError(DatelineError):
@@ -149,6 +151,10 @@ class Pages:
 
     @cached_property
     def _environment(self) -> ImmutableSandboxedEnvironment:
+        # Loaded when there is something to render.
+        from jinja2 import FileSystemLoader, StrictUndefined
+        from jinja2.sandbox import ImmutableSandboxedEnvironment
+
         return ImmutableSandboxedEnvironment(
             loader=FileSystemLoader(self.folder),
             autoescape=True,
@@ -218,6 +224,8 @@ class Pages:
             ) from None
 
     def _render(self, name: str, path: str, **views: object) -> bytes:
+        from jinja2 import TemplateError
+
         root = "../" * path.count("/") or "./"
         try:
             template = self._environment.get_template(name)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, EmailStr, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from content.regions import Region, resolve
-from content.settings import Line, Section, ZoneName
+from content.settings import EmailAddress, Line, Section, ZoneName
 from newsletter.transport import TransportAddress
 
 
@@ -22,10 +22,10 @@ class NewsletterSettings(Section):
 
     transport: Annotated[str, AfterValidator(_transport)] = "maildir:outbox"
     from_name: Line = ""
-    from_email: EmailStr | None = None
-    reply_to: EmailStr | None = None
+    from_email: EmailAddress | None = None
+    reply_to: EmailAddress | None = None
     unsubscribe_path: str = "unsubscribe/{token}"
-    unsubscribe_email: EmailStr | None = None
+    unsubscribe_email: EmailAddress | None = None
     postal_address: Line = ""
     templates: str = "templates"
     in_doubt: Literal["resend", "hold"] = "resend"
