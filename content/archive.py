@@ -155,7 +155,7 @@ class Archive:
         query = """SELECT d.document, a.state FROM article_documents d JOIN articles a ON a.number = d.number
             WHERE d.number = ?"""
         rows = (self._connection.execute(query, (number,)).fetchone() for number in list(numbers))
-        return [replace(_document().validate_json(row[0]), state=State(row[1])) for row in rows if row]
+        return [replace(from_document(row[0]), state=State(row[1])) for row in rows if row]
 
     def kept(self) -> Iterator[Kept]:
         """Every article that was ever kept, withdrawn ones too."""
@@ -256,7 +256,7 @@ class Archive:
 
     def add(self, article: Article, origin: Origin) -> None:
         """Keeps a new article; its id must be free."""
-        document = _document().dump_json(article)
+        document = to_document(article)
         cursor = self._connection.execute(
             """INSERT INTO articles (id, slug, state, published, updated, title, version, revision)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
@@ -274,7 +274,7 @@ class Archive:
 
     def replace(self, number: int, article: Article, origin: Origin, now: datetime) -> None:
         """Keeps a new version of an article; the address that it leaves goes on leading to it."""
-        document = _document().dump_json(article)
+        document = to_document(article)
         (old_slug,) = self._connection.execute("SELECT slug FROM articles WHERE number = ?", (number,)).fetchone()
         if old_slug != article.slug:
             self._connection.execute("INSERT OR REPLACE INTO left_addresses (slug, article) VALUES (?, ?)", (old_slug, number))
@@ -346,7 +346,7 @@ class Archive:
 
     def _unfile(self, number: int) -> None:
         (document,) = self._connection.execute("SELECT document FROM article_documents WHERE number = ?", (number,)).fetchone()
-        before = _document().validate_json(document)
+        before = from_document(document)
         if before.state not in LIVE:
             return
         ids = [found for key, _ in facets_of(before) if (found := self.facet_id(key))]
@@ -376,9 +376,18 @@ class Archive:
 SITE = FacetKey(FacetKind.SITE, "")
 
 
+def to_document(article: Article) -> bytes:
+    """An article as the archive keeps it."""
+    return _document().dump_json(article)
+
+
+def from_document(document: bytes) -> Article:
+    return _document().validate_json(document)
+
+
 def version_of(article: Article) -> bytes:
     """The hash of what an article says, as the archive keeps it: 16 bytes."""
-    return _hash(_document().dump_json(article))
+    return _hash(to_document(article))
 
 
 def _hash(document: bytes) -> bytes:

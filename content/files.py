@@ -52,11 +52,13 @@ def in_batches(work: Callable[[Sequence[Item]], list[Result]], items: Sequence[I
             yield work(batch)
         return
     import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
 
     global _work
     _work = work
-    with multiprocessing.get_context("fork").Pool(processors) as pool:
-        yield from pool.imap(_do, batches)
+    # This pool notices when one of its processes is killed.
+    with ProcessPoolExecutor(processors, multiprocessing.get_context("fork")) as pool:
+        yield from pool.map(_do, batches)
 
 
 _work: Callable[[Any], Any] = list

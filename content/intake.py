@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
-from content.archive import LIVE, Archive, Kept, Origin
+from content.archive import LIVE, Archive, Kept, Origin, from_document, to_document
 from content.article import Article, State
 from content.errors import ConfigError, Problem, Severity
 from content.files import SUFFIXES, article_files, in_batches
@@ -68,8 +69,24 @@ class PathError(ConfigError):
     """A path that is neither a file nor a folder, nor one that an article came from."""
 
 
-Read = tuple[Reading, Origin]
-"""A file that was read, and what it was like when that was done."""
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A file that was read, and what it was like when that was done."""
+
+    reading: Reading
+    origin: Origin
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Between processes the article travels as it is kept, which takes a fraction of the time.
+        said, origin = self.reading, self.origin
+        document = None if said.article is None else to_document(said.article)
+        rest = (said.problems, said.digest, said.dated, said.revised, said.other_slug, said.slug_line)
+        return _received, (str(said.path), document, rest, astuple(origin))
+
+
+def _received(path: str, document: bytes | None, rest: tuple[Any, ...], origin: tuple[Any, ...]) -> Read:
+    article = None if document is None else from_document(document)
+    return Read(Reading(Path(path), article, *rest), Origin(*origin))
 
 
 class Intake:
@@ -151,8 +168,8 @@ class Intake:
 
     def keep(self, batch: Iterable[Read]) -> None:
         """Keeps what was read. A file with an error leaves the version that was published before in place."""
-        for reading, origin in batch:
-            self._keep(reading, origin)
+        for one in batch:
+            self._keep(one.reading, one.origin)
         self.archive.finish(self.reader.now)
 
     def finish(self) -> Report:
@@ -321,7 +338,7 @@ class _Reading:
     def __call__(self, files: Sequence[Path]) -> list[Read]:
         done = [self._read(file) for file in files]
         if self.hook:
-            self.hook([reading.article for reading, _ in done if reading.article])
+            self.hook([one.reading.article for one in done if one.reading.article])
         return done
 
     def _read(self, file: Path) -> Read:
@@ -331,4 +348,4 @@ class _Reading:
         except OSError:
             signature, read_ns = (0, 0, 0), 0
         reading = self.reader.read(file)
-        return reading, Origin(_source(self.root, file), reading.digest, self.reader.fingerprint, *signature, read_ns)
+        return Read(reading, Origin(_source(self.root, file), reading.digest, self.reader.fingerprint, *signature, read_ns))

@@ -138,10 +138,8 @@ class EntryBuilder:
         entry.dateline.base = article.url
         if article.language != self.site.language:
             entry.dateline.language = article.language
-        for place in article.regions:
-            entry.category(category(place.code, place.scheme, place.name))
-        for word in _words(article):
-            entry.category({"term": word})
+        places = [category(place.code, place.scheme, place.name) for place in article.regions]
+        entry.category([*places, *({"term": word} for word in _words(article))])
         return entry
 
     def _rss_entry(self, article: Article) -> FeedEntry:
@@ -153,12 +151,9 @@ class EntryBuilder:
         entry.description(html.escape(article.summary.text or article.title, quote=False), isSummary=True)
         if article.body and self.settings.content == "full":
             entry.content(article.body)
-        for place in article.regions:
-            # The name for people, the code for programs; the domain says of both what they are.
-            entry.category(category(place.name, place.scheme))
-            entry.category(category(place.code, place.scheme))
-        for word in _words(article):
-            entry.category({"term": word})
+        # The name for people, the code for programs; the domain says of both what they are.
+        places = [category(word, place.scheme) for place in article.regions for word in (place.name, place.code)]
+        entry.category([*places, *({"term": word} for word in _words(article))])
         return entry
 
     def _json_item(self, article: Article) -> dict[str, object]:
