@@ -28,8 +28,11 @@ from pathlib import Path
 
 from content.regions import _lines
 
-WORDS = ["market", "operator", "spectrum", "licence", "cable", "minister", "regulator", "fibre", "network", "customers", "price", "merger", "satellite", "data", "centre", "investment", "tower", "auction", "coverage", "rural", "policy", "court", "ruling", "tariff", "roaming", "wholesale", "backbone", "landing", "station"]
-
+TEXT = (
+    "market operator spectrum licence cable minister regulator fibre network customers price merger satellite data centre "
+    "investment tower auction coverage rural policy court ruling tariff roaming wholesale backbone landing station"
+)
+WORDS = TEXT.split()
 HUGO = """\
 baseURL = "https://bench.example/"
 title = "Bench"

@@ -162,6 +162,11 @@ class Archive:
         for row in self._connection.execute(_KEPT):
             yield _kept(row)
 
+    def with_media(self, numbers: Iterable[int]) -> list[int]:
+        """Those of the articles that have files beside them."""
+        query = "SELECT number FROM article_documents WHERE number = ? AND instr(document, CAST('\"media\":[]' AS BLOB)) = 0"
+        return [number for number in numbers if self._connection.execute(query, (number,)).fetchone()]
+
     def all_ids(self) -> list[str]:
         """The ids of every article that was ever kept."""
         return [row[0] for row in self._connection.execute("SELECT id FROM articles")]

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from content.sqlite import connect
-from feeds.entries import Entry, Format
+from feeds.entries import Entry
 
 # Survives a killed process, not a power cut; after that a damaged file is thrown away.
 _PRAGMAS = ("journal_mode=WAL", "synchronous=OFF", "page_size=16384")
@@ -112,14 +112,10 @@ class Cache:
 
     # Entries
 
-    def has_entry(self, key: bytes) -> bool:
-        return self._connection.execute("SELECT 1 FROM entries WHERE key = ?", (key,)).fetchone() is not None
-
-    def entries(self, keys: Iterable[bytes], kind: Format) -> list[bytes]:
-        """The kept entries with these keys, in that order; those that are not there are passed over."""
-        query = f"SELECT {kind.value} FROM entries WHERE key = ?"
-        rows = [self._connection.execute(query, (key,)).fetchone() for key in keys]
-        return [row[0] for row in rows if row]
+    def entry(self, key: bytes) -> Entry | None:
+        """The kept entry with this key."""
+        row = self._connection.execute("SELECT atom, rss, json FROM entries WHERE key = ?", (key,)).fetchone()
+        return Entry(*row) if row else None
 
     def keep_entries(self, built: Sequence[tuple[bytes, Entry]]) -> None:
         """Keeps entries under their keys, which say what they were built from."""

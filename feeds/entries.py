@@ -159,6 +159,7 @@ class EntryBuilder:
     def _json_item(self, article: Article) -> dict[str, object]:
         full = article.body and self.settings.content == "full"
         text = {"content_html": article.body} if full else {"content_text": article.summary.text or article.title}
+        regions = [{"code": place.code, "name": place.name, "scheme": place.scheme} for place in article.regions]
         item: dict[str, object] = {
             "id": article.id,
             "url": article.url,
@@ -170,7 +171,7 @@ class EntryBuilder:
             "authors": [json_author(author) for author in article.authors] or [json_author(Author(self.site.title))],
             "tags": [*(place.name for place in article.regions), *_words(article)],
             "language": article.language,
-            "_regions": [{"code": place.code, "name": place.name, "scheme": place.scheme} for place in article.regions],
+            "_dateline": {"regions": regions} if regions else None,
         }
         if article.image:
             item["image"] = article.image.url

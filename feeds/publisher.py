@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from content.archive import Archive, Version, version_of
 from content.article import Article, State
@@ -19,12 +20,20 @@ from feeds.catalogue import Feed, Scope, catalogue
 from feeds.entries import Entry, EntryBuilder, Format, distinct
 from feeds.history import PAGE, FeedLog
 from feeds.hubs import HubReport, Hubs
-from feeds.pages import Pages
 from feeds.settings import CombinedFeedSettings, FeedSettings
 from feeds.shelf import Outcome, Placed, Shelf
 
+if TYPE_CHECKING:
+    from feeds.pages import Pages
+
 Step = Callable[[], AbstractContextManager[None]]
 """Opens a transaction of the archive's database that writes."""
+
+
+def _pages(folder: Path, site: SiteSettings, content: ContentSettings, settings: FeedSettings) -> Pages:
+    from feeds.pages import Pages
+
+    return Pages(folder, site, content, settings)
 
 
 class Publisher:
@@ -48,7 +57,7 @@ class Publisher:
         self.entries = EntryBuilder(site, settings)
         self.builder = Builder(site, settings, settings.hubs)
         self.shelf = Shelf(root / settings.folder, codings=settings.precompress, dry_run=dry_run)
-        self.pages = Pages(root / settings.templates, site, content, settings) if settings.pages else None
+        self.pages = _pages(root / settings.templates, site, content, settings) if settings.pages else None
         self._cache_path = root / settings.cache
         self._own_cache: Cache | None = None
 
@@ -153,7 +162,7 @@ class _Run:
         )
         self.changed = self._changed()
         self._filed: dict[int, frozenset[FacetKey]] = {}
-        self._refused: dict[bytes, str] = {}
+        self._refused: set[bytes] = set()
 
     def go(self) -> None:
         outcome = self.shelf.outcome
@@ -241,13 +250,12 @@ class _Run:
         if not count and not self._is_wanted_empty(feed):
             return False
         state = self.states.get(feed.folder, FeedState(0, 0))
-        keys = self._keys(versions)
         older = self._put_history(feed, log, state, versions) if log else ""
         self.states[feed.folder] = FeedState(count, log.full_pages if log else 0)
         self.cache.note_feed(feed.folder, self.states[feed.folder])
         updated, published = self._dates(feed, versions)
         head = Head(feed, feed.folder, updated, published, older)
-        return self._put_documents(head, keys, note=True)
+        return self._put_documents(head, versions, note=True)
 
     def _is_wanted_empty(self, feed: Feed) -> bool:
         """An empty feed is kept up for the readers it had, but none is opened for news that is not out yet."""
@@ -271,7 +279,7 @@ class _Run:
         updated, published = self._dates(feed, versions)
         older = self._page_folder(feed, number - 1) if number > 1 else ""
         head = Head(feed, self._page_folder(feed, number), updated, published, older, archived=True)
-        self._put_documents(head, self._keys(versions), note=False)
+        self._put_documents(head, versions, note=False)
 
     def _page_folder(self, feed: Feed, number: int) -> str:
         return f"{feed.folder}/archive/{number}"
@@ -279,14 +287,15 @@ class _Run:
     def _has_page(self, feed: Feed, number: int) -> bool:
         return number == 0 or (self.shelf.folder / self._page_folder(feed, number) / Format.ATOM.file_name).exists()
 
-    def _put_documents(self, head: Head, keys: Sequence[bytes], *, note: bool) -> bool:
-        made_of = digest(self.fingerprint, repr(head).encode(), *keys)
+    def _put_documents(self, head: Head, versions: Sequence[Version], *, note: bool) -> bool:
+        made_of = digest(self.fingerprint, repr(head).encode(), *(one.version for one in versions))
         paths = {kind: f"{head.folder}/{kind.file_name}" for kind in Format}
         if note and all(self._is_made_of(path, made_of) for path in paths.values()):
             return False
         if note and self.settings.hubs:
             Hubs(self.cache.connection, self.settings.hubs).note(self.builder.address(head.folder, kind) for kind in Format)
-        documents = {path: self.builder.build(head, kind, self.cache.entries(keys, kind)) for kind, path in paths.items()}
+        entries = self._entries(versions)
+        documents = {path: self.builder.build(head, kind, [one.of(kind) for one in entries]) for kind, path in paths.items()}
         before = len(self.shelf.outcome.written)
         placed = self.shelf.put(documents)
         if note:
@@ -297,23 +306,18 @@ class _Run:
         updated = (distinct(one.updated, one.id, self.site.zone) for one in versions)
         return max(updated, default=feed.changed_at), max((one.published for one in versions), default=feed.changed_at)
 
-    def _keys(self, versions: Sequence[Version]) -> list[bytes]:
-        """The keys of the versions' kept entries, which are built if they are not there; what cannot be built is left out."""
-        keys = {one.number: self.entries.key(one.version) for one in versions}
-        missing = [
-            one.number
-            for one in versions
-            if keys[one.number] not in self._refused and not self.cache.has_entry(keys[one.number])
-        ]
-        built: list[tuple[bytes, Entry]] = []
-        for number, article in zip(missing, self.archive.articles(missing), strict=True):
+    def _entries(self, versions: Sequence[Version]) -> list[Entry]:
+        """The versions' kept entries, built now if they are not there; what cannot be built is left out."""
+        found = {one.number: self.cache.entry(self.entries.key(one.version)) for one in versions}
+        missing = [one for one in versions if found[one.number] is None and one.version not in self._refused]
+        for one, article in zip(missing, self.archive.articles(one.number for one in missing), strict=True):
             try:
-                built.append((keys[number], self.entries.build(article)))
+                entry = found[one.number] = self.entries.build(article)
+                self.cache.keep_entries([(self.entries.key(one.version), entry)])
             except ValueError as error:
-                self._refused[keys[number]] = str(error)
+                self._refused.add(one.version)
                 self.shelf.outcome.problems.append(f"{article.title!r} was left out of the feeds: {error}")
-        self.cache.keep_entries(built)
-        return [key for key in keys.values() if key not in self._refused]
+        return [entry for entry in found.values() if entry is not None]
 
     # Pages
 
@@ -323,7 +327,9 @@ class _Run:
         lost = [one.article for one in known.values() if not self.shelf.holds(Placed(one.path, one.size, one.mtime_ns))]
         by_key = {group[0]: feed for feed in self.feeds if feed.scope is not Scope.COMBINED for group in feed.groups}
         seen: set[str] = set()
-        work = list(dict.fromkeys([*self.changed, *(number for number in lost if number is not None)]))
+        # Without pages only what has pictures is to be done.
+        changed = self.changed if self.pages else self.archive.with_media(self.changed)
+        work = list(dict.fromkeys([*changed, *(number for number in lost if number is not None)]))
         for done, number in enumerate(work, start=1):
             (article,) = self.archive.articles([number])
             path = self.pages.path_of(article) if self.pages else ""
