@@ -16,6 +16,7 @@ from content.archive import Archive
 from content.errors import ConfigError
 from content.intake import Hook, Intake, Report
 from content.reading import Reader
+from dateline import stamp
 from dateline.config import FILE_NAME, Settings, load
 from dateline.store import open_archive
 from feeds.hubs import HubReport
@@ -86,7 +87,7 @@ class Site:
         self, paths: Sequence[Path], now: datetime, progress: Progress, *, dry_run: bool = False, withdraw_many: bool = False
     ) -> Published:
         """Takes articles in and brings feeds and pages in line; with ``dry_run`` only says what would be done."""
-        paths = self.paths(paths)
+        given, paths = paths, self.paths(paths)
         publisher = self._publisher(dry_run=dry_run)
         if dry_run:
             from content.database import raw
@@ -99,15 +100,36 @@ class Site:
                 outcome = publisher.publish(archive, now, partial(progress, "Publishing"))
                 transaction.rollback()
                 return Published(report, outcome)
+        stamp.take_away(self.root)
         database = open_archive(self.database)
         step = partial(sqlite.writing, database)
         try:
             archive = Archive(database)
             report = self._take(archive, paths, now, progress, step, publisher.preparing(), withdraw_many=withdraw_many)
             outcome = publisher.publish(archive, now, partial(progress, "Publishing"), step)
-            return Published(report, outcome, publisher.tell_hubs(now))
+            published = Published(report, outcome, publisher.tell_hubs(now))
+            if all(path.is_dir() for path in paths) and not (report.problems or outcome.problems or publisher.waiting()):
+                due = archive.next_due(now)
+                self._leave_stamp(given, paths, publisher, published, now, due)
+            return published
         finally:
             database.close()
+
+    def _leave_stamp(
+        self,
+        given: Sequence[Path],
+        paths: Sequence[Path],
+        publisher: Publisher,
+        published: Published,
+        now: datetime,
+        due: datetime | None,
+    ) -> None:
+        told = stamp.Told(published.report.files, published.outcome.articles, published.outcome.feeds)
+        templates = self.root / self.settings.feeds.templates if self.settings.feeds.pages else None
+        stamp.leave(
+            self.root, given, paths, templates, self.database, publisher.shelf.folder, publisher.outputs(), now.timestamp(),
+            due.timestamp() if due else None, told,
+        )  # fmt: skip
 
     def release(self, now: datetime) -> Published | None:
         """Publishes articles whose time has come since the last publish, if there are any; takes no files in.
@@ -187,7 +209,7 @@ def defaults() -> Path:
     return shipped if shipped.is_dir() else Path(__file__).parent.parent
 
 
-IGNORED = "dateline.db*\ndateline-cache.db*\ndateline.key\npublic/\noutbox/\n"
+IGNORED = ".dateline-stamp.json\ndateline.db*\ndateline-cache.db*\ndateline.key\npublic/\noutbox/\n"
 """What a site's version control should leave alone."""
 
 

@@ -108,6 +108,25 @@ class Publisher:
                 self.shelf.close()
         return self.shelf.outcome
 
+    def outputs(self) -> list[tuple[str, int, int]]:
+        """Every file that was put into the public folder: path, bytes, time of change (ns). Archive documents are left out."""
+        cache = self._cache()
+        try:
+            found = [*cache.files(of_articles=False).values(), *cache.files(of_articles=True).values()]
+            return [(one.path, one.size, one.mtime_ns) for one in found]
+        finally:
+            cache.close()
+
+    def waiting(self) -> int:
+        """How many feeds some hub has still to be told of."""
+        if not self.settings.hubs:
+            return 0
+        cache = self._cache()
+        try:
+            return Hubs(cache.connection, self.settings.hubs).waiting()
+        finally:
+            cache.close()
+
     def is_due(self, archive: Archive, now: datetime) -> bool:
         """Whether the time of some article has come since the last publish."""
         if not self._cache_path.exists():

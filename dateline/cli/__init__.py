@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
-from dateline.cli.app import app
+# Looking for plugins of pydantic, which we have none of, would cost a tenth of a publish that has nothing to do.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
+from dateline.cli.app import app  # noqa: E402
 
 
 def main() -> None:

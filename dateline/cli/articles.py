@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dateline.cli import output
-from dateline.cli.app import JsonOption, SiteOption, app, open_site, wants_json
+from dateline.cli.app import JsonOption, SiteOption, app, open_site, root_of, wants_json
 
 if TYPE_CHECKING:
     from content.errors import Problem
     from content.intake import Event
     from dateline.site import Published
+    from dateline.stamp import Told
     from feeds.hubs import HubReport
 
 PathsArgument = Annotated[
@@ -71,8 +72,12 @@ def publish(
     as_json: JsonOption = False,
 ) -> None:
     """Take articles in and bring feeds and pages in line with them."""
-    from dateline import clock
+    from dateline import clock, stamp
 
+    told = None if dry_run else stamp.unchanged(root_of(context, site), paths or [], clock.now().timestamp())
+    if told is not None:
+        _tell_unchanged(told, as_json=wants_json(context, as_json))
+        return
     place = open_site(context, site)
     with output.progress() as progress:
         published = place.publish(paths or [], clock.now(), progress, dry_run=dry_run, withdraw_many=withdraw)
@@ -93,6 +98,18 @@ def publish(
         raise typer.Exit(1)
 
 
+def _tell_unchanged(told: Told, *, as_json: bool) -> None:
+    if as_json:
+        output.print_json({
+            "dry_run": False, "files": told.files, "unchanged": told.files, "articles": told.articles, "feeds": told.feeds,
+            "changes": [], "written": [], "removed": [], "problems": [], "left_out": [], "hubs": [],
+        })  # fmt: skip
+        return
+    output.say(f"{output.counted(told.files, 'file')}: {told.files} unchanged")
+    public = f"{output.counted(told.articles, 'article')} in {output.counted(told.feeds, 'feed')}"
+    output.say(f"{public}: nothing changed, nothing written")
+
+
 def _tell(published: Published, folder: Path, dry_run: bool) -> None:
     from content.intake import Change
 
@@ -106,7 +123,7 @@ def _tell(published: Published, folder: Path, dry_run: bool) -> None:
     if outcome.written or outcome.removed:
         verb = "would write" if dry_run else "wrote"
         removed = f", removed {len(outcome.removed)}" if outcome.removed else ""
-        feeds = sum(path.endswith(".xml") for path in outcome.written)
+        feeds = sum(path.endswith((".xml", "feed.json")) for path in outcome.written)
         others = output.counted(len(outcome.written) - feeds, "other file")
         output.say(f"{public}: {verb} {output.counted(feeds, 'feed')} and {others} in {folder}{removed}")
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from datetime import UTC, datetime, timedelta
@@ -185,3 +186,32 @@ def test_the_service_brings_an_article_out_when_its_time_is_there(dateline: Prog
     assert [entry.title for entry in entries(site)] == ["Embargoed"]
     assert "an article's time has come: wrote 3 feeds" in log
     assert service.returncode == 0
+
+
+def test_a_publish_with_nothing_to_do_says_so_and_sees_every_change(dateline: Program, site: Path) -> None:
+    path = write_article(site)
+    old = time.time() - 60
+    os.utime(path, (old, old))
+    time.sleep(2.1)
+    dateline("publish")
+    assert (site / ".dateline-stamp.json").exists()
+    quick = dateline("publish")
+    assert quick.stdout == "1 file: 1 unchanged\n1 article in 3 feeds: nothing changed, nothing written\n"
+    assert json.loads(dateline("publish", "--json").stdout)["unchanged"] == 1
+
+    (site / "public" / "feeds" / "rss.xml").unlink()
+    assert json.loads(dateline("publish", "--json").stdout)["written"] == ["feeds/rss.xml"]
+    path.write_text(path.read_text().replace("First", "Corrected"))
+    assert "1 corrected" in dateline("publish").stdout
+    write_article(site, "second.md", title="Second news")
+    assert "1 new" in dateline("publish").stdout
+    (site / "articles" / "second.md").unlink()
+    assert "1 withdrawn" in dateline("publish").stdout
+    config = site / "config.toml"
+    config.write_text(config.read_text().replace("The Daily Test", "The Weekly Test"))
+    assert "wrote 3 feeds" in dateline("publish").stdout
+    assert "The Weekly Test" in (site / "public" / "feeds" / "rss.xml").read_text()
+    (site / "templates" / "style.css").write_text("/* another */")
+    assert "style.css" in json.loads(dateline("publish", "--json").stdout)["written"]
+    (site / "dateline.db").unlink()
+    assert "1 new" in dateline("publish").stdout
