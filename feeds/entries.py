@@ -131,9 +131,10 @@ class EntryBuilder:
         entry = self._entry(article)
         # Entries travel without their feed: each says who answers for it (RFC 4287 4.2.1).
         entry.author([_person(author) for author in article.authors] or [publisher(self.site)])
-        if article.summary.text:
-            entry.summary(article.summary.text)
-        if article.body and self.settings.content == "full":
+        full = bool(article.body) and self.settings.content == "full"
+        if article.summary.text or not full:
+            entry.summary(article.summary.text or article.title)
+        if full:
             entry.content(article.body, type="html")
         entry.dateline.base = article.url
         if article.language != self.site.language:

@@ -8,7 +8,7 @@ import sys
 # Looking for plugins of pydantic, which we have none of, would cost a tenth of a publish that has nothing to do.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
-from dateline.cli.app import app  # noqa: E402
+from dateline.cli.app import app
 
 
 def main() -> None:
