@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,7 +85,8 @@ class Publisher:
             except ValueError:
                 # The publish meets it again, and says so.
                 continue
-        with self._own_cache.session():
+        # Another publisher may have the cache for long; then the publish builds them again.
+        with suppress(sqlite3.OperationalError), self._own_cache.session():
             self._own_cache.keep_entries(built)
 
     def publish(

@@ -28,3 +28,12 @@ def main() -> None:
         # The reader of our output has gone (`| head`); there is nobody left to tell.
         sys.stderr.close()
         sys.exit(1)
+    except Exception as error:
+        import sqlite3
+
+        # SQLAlchemy wraps what the database said.
+        said = getattr(error, "orig", error)
+        if not isinstance(said, sqlite3.Error):
+            raise
+        output.complain(f"the database cannot be used now ({said}); what was done before holds, run it again")
+        sys.exit(1)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -215,3 +217,19 @@ def test_a_publish_with_nothing_to_do_says_so_and_sees_every_change(dateline: Pr
     assert "style.css" in json.loads(dateline("publish", "--json").stdout)["written"]
     (site / "dateline.db").unlink()
     assert "1 new" in dateline("publish").stdout
+
+
+def test_a_database_that_another_process_holds_is_named(dateline: Program, site: Path) -> None:
+    write_article(site)
+    dateline("publish")
+    write_article(site, "second.md", title="Second news")
+    holder = sqlite3.connect(site / "dateline.db", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    impatient = f"import content.sqlite, dateline.cli, sys; content.sqlite.BUSY_SECONDS = 0.2; sys.argv = ['dateline', '--site', {str(site)!r}, 'publish']; dateline.cli.main()"
+    done = subprocess.run([sys.executable, "-c", impatient], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert "the database cannot be used now (database is locked)" in done.stderr
+    assert "Traceback" not in done.stderr
+    holder.close()
+    assert "1 new" in dateline("publish").stdout
+    assert len(entries(site)) == 2
