@@ -48,6 +48,7 @@ def demo(context: typer.Context, site: SiteOption = None, as_json: JsonOption = 
         "front page": public / "index.html",
         "Atom feed": public / "feeds" / "atom.xml",
         "RSS feed": public / "feeds" / "rss.xml",
+        "all feeds": public / "feeds" / "index.html",
         "digest in a browser": page,
         "digest as it was mailed": root / OUTBOX / "new",
     }
