@@ -22,7 +22,7 @@ _MARKDOWN = (
     | pyromark.Options.ENABLE_TASKLISTS
     | pyromark.Options.ENABLE_HEADING_ATTRIBUTES
 )
-_TAGS = (nh3.ALLOWED_TAGS - {"area", "map", "nav", "article", "header", "footer", "center", "rtc"}) | {"tfoot"}
+_TAGS = (nh3.ALLOWED_TAGS - {"area", "map", "nav", "article", "header", "footer", "center", "rtc", "bdo"}) | {"tfoot"}
 _ATTRIBUTES = {tag: set(names) for tag, names in nh3.ALLOWED_ATTRIBUTES.items() if tag in _TAGS} | {
     "*": {"lang", "dir", "title"}
 }

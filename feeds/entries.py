@@ -24,7 +24,7 @@ from content.settings import SiteSettings
 from feeds.extensions import ATOM_NAMESPACES, RSS_NAMESPACES, EntryExtension, Link
 from feeds.settings import FeedSettings
 
-ENTRY_VERSION = 1
+ENTRY_VERSION = 2
 """Goes up when the same article makes another entry, so that kept ones are built anew."""
 
 

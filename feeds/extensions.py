@@ -90,7 +90,7 @@ class EntryExtension(BaseEntryExtension):  # type: ignore[misc]
 
     def _extend(self, element: etree._Element) -> etree._Element:
         if self.place:
-            etree.SubElement(element, f"{{{GEORSS}}}featurename").text = self.place
+            etree.SubElement(element, f"{{{GEORSS}}}featureName").text = self.place
         picture = element.find(f"{{{MEDIA}}}content")
         if picture is not None and self.alt:
             described = etree.SubElement(picture, f"{{{MEDIA}}}description", type="plain")

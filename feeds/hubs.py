@@ -62,8 +62,8 @@ class Hubs:
 
     def note(self, topics: Iterable[str]) -> None:
         """Notes, before the feeds are written, that their readers are to hear of it: told twice is better than never."""
-        count = "SELECT coalesce(max(noted), 0) + 1 FROM hub_topics"
-        (number,) = self._connection.execute(count).fetchone()
+        # Another process may tell and note meanwhile: each note is told apart from every other.
+        number = random.getrandbits(62)
         self._connection.executemany(
             """INSERT INTO hub_topics (hub, topic, noted) VALUES (?, ?, ?)
             ON CONFLICT (hub, topic) DO UPDATE SET noted = excluded.noted""",
@@ -98,15 +98,19 @@ class Hubs:
         """The topics that the hub took, and its last answer."""
         import requests
 
-        names, told, answer = list(topics), [], _Answer()
+        names, told, answer, refused = list(topics), [], _Answer(), _Answer()
         with requests.Session() as session:
             for start in range(0, len(names), TOGETHER):
                 batch = names[start : start + TOGETHER]
                 answer = self._ask(session, hub, batch, deadline)
-                if answer.error:
+                if not answer.error:
+                    told += batch
+                elif answer.final:
+                    # It refuses these; the others may be welcome.
+                    refused = answer
+                else:
                     break
-                told += batch
-        return told, answer
+        return told, answer if answer.error else refused
 
     def _ask(self, session: requests.Session, hub: str, topics: list[str], deadline: float) -> _Answer:
         answer = _Answer("there was no time left")

@@ -21,9 +21,14 @@ def _local(path: str) -> str:
 
 
 def _hub(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment or not url.isprintable() or " " in url:
-        raise ValueError(f"{url!r} is not a hub's address such as 'https://hub.example.org/'")
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and not parts.fragment and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or not url.isprintable() or " " in url:
+        # The address may hold a secret, and is not repeated.
+        raise ValueError("is not a hub's address such as 'https://hub.example.org/'")
     return url
 
 

@@ -79,7 +79,7 @@ def _media(entry: etree._Element, where: str) -> list[str]:
         latitude, longitude = map(float, (point.text or "").split())
         if abs(latitude) > 90 or abs(longitude) > 180:
             found.append(f"{where}: {point.text} is nowhere")
-    if len(entry.findall(f"{GEORSS}featurename")) > 1:
+    if len(entry.findall(f"{GEORSS}featureName")) > 1:
         found.append(f"{where}: two names of one place")
     return found
 
@@ -229,7 +229,7 @@ def _rss_item(item: etree._Element, where: str) -> list[str]:
             f"{MEDIA}content",
             f"{MEDIA}thumbnail",
             f"{GEORSS}point",
-            f"{GEORSS}featurename",
+            f"{GEORSS}featureName",
         )
     ]
     found += _markup(item.findtext("description") or "", f"{where}: description")
