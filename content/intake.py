@@ -23,6 +23,10 @@ GUARD = 20
 """More files than this do not vanish at once unless the editor says so."""
 
 
+EMPTIED = 5
+"""As many files or more do not vanish when none is left, either."""
+
+
 class Change(StrEnum):
     NEW = "new"
     CORRECTED = "corrected"
@@ -296,7 +300,10 @@ class Intake:
 
     def _withdraw(self, gone: list[Kept]) -> None:
         live = [one for one in gone if one.state is not State.WITHDRAWN]
-        if len(live) > GUARD and len(live) * 2 > self.archive.count_live() and not self.withdraw_many:
+        many = len(live) > GUARD and len(live) * 2 > self.archive.count_live()
+        # A folder that is empty all at once is more likely not there yet than given up.
+        emptied = len(live) >= EMPTIED and not self.report.files
+        if (many or emptied) and not self.withdraw_many:
             folder = self._path(live[0].source).parent
             message = (
                 f"{len(live)} files that were published from here are gone; nothing was withdrawn, in case the folder is "

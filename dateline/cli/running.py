@@ -52,9 +52,9 @@ def schedule(context: typer.Context, site: SiteOption = None, as_json: JsonOptio
 
 @app.command()
 def run(context: typer.Context, site: SiteOption = None, as_json: JsonOption = False) -> None:
-    """Bring out articles and send digests when they are due, until told to stop (SIGTERM or Ctrl-C).
+    """Bring out published articles and send digests when they are due, until told to stop (SIGTERM or Ctrl-C).
 
-    Logs to stderr, as JSON lines if asked.
+    Takes no files in: `dateline publish` does. Logs to stderr, as JSON lines if asked.
     """
     import logging
     import signal

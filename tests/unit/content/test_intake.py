@@ -283,3 +283,16 @@ def test_the_archive_gives_back_what_it_was_given(newsroom: Newsroom) -> None:
     newsroom.take()
     assert newsroom.only() == report.article
     assert newsroom.only().state is State.PUBLISHED
+
+
+def test_a_small_folder_that_is_empty_all_at_once_withdraws_nothing(newsroom: Newsroom) -> None:
+    for number in range(5):
+        newsroom.article(f"{number}.md", title=f"News {number}")
+    newsroom.take()
+    for path in newsroom.articles.iterdir():
+        path.unlink()
+    report = newsroom.take()
+    assert "nothing was withdrawn" in report.errors[0].message
+    assert len(newsroom.public()) == 5
+    newsroom.take(withdraw_many=True)
+    assert newsroom.public() == []
