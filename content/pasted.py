@@ -42,8 +42,10 @@ _BYLINE_WORDS = frozenset({"and", "of", "for", "in", "at", "with", "our", "the",
 _NAMES = re.compile(r"\s*(?:,|;|&|\band\b)\s*")
 _NOISE = re.compile(
     r"^(?:share|share this.*|listen(?: to this.*)?|print|email|save|copy link|facebook|twitter|x|linkedin|whatsapp|"
-    r"reddit|comments?|\d+ comments?|@\w{2,30}|\d{1,2} (?:minute|min|hour|day)s? ago|[-*_=]{3,}|"
-    r"home(?:\s*[>/»›|].*)?|skip to (?:main )?content|menu|advertisement|"
+    r"reddit|tweet|comments?|\d+ comments?|@\w{2,30}|\d{1,2} (?:minute|min|hour|day)s? ago|[-*_=]{3,}|"
+    r"home(?:\s*[>/»›|].*)?|skip to (?:main )?content|menu|advertisements?|"
+    r"(?:share|tweet|post|pin|send|save)(?: this)?(?: article| story| page)? (?:on|to|via|by|with) (?:facebook|twitter|x|linkedin|"
+    r"whatsapp|reddit|e-?mail|telegram|pinterest|threads|bluesky|mastodon|instapaper|pocket|messenger|line|weibo|wechat)|"
     r"[\[(]?(?:image|photo|picture|credit|graphic)s?(?: credit| source| by)?\s*:.*)$",
     re.IGNORECASE,
 )
@@ -53,11 +55,14 @@ _FURNITURE = re.compile(
     r"topics?|content|reading))?|recommended(?: for you)?|more (?:from|on|in) .*|more (?:news|stories)|read (?:more|next)|"
     r"most (?:read|popular)|trending(?: now)?|subscribe(?:\s*[:!–—-].*| now| today| (?:to|for|and) .*)?|"
     r"sign up.*|join .*(?:members|"
-    r"subscribers|readers).*|newsletter|get the newsletter|leave a (?:comment|reply)|comments(?: \(\d+\))?|"
-    r"share (?:this|on) .*|share|tags?|filed under.*|about the authors?|all rights reserved.*|©.*|copyright .*|"
-    r"advertisement|previous article.*|next article.*|back to top|follow us.*)\s*[:.…]?$",
+    r"subscribers|readers).*|newsletter|get the newsletter|leave a (?:comment|reply)|comments \(\d+\)|\d+ comments|"
+    r"filed under.*|about the authors?|all rights reserved.*|©.*|copyright .*|"
+    r"previous article.*|next article.*|back to top|follow us.*)\s*[:.…]?$",
     re.IGNORECASE,
 )
+_INTERRUPTION = re.compile(r"^(?:advertisements?|comments?|share(?: (?:this|on|via) .*)?|tags?)\s*[:.…]?$", re.IGNORECASE)
+"""What pages put between a story's paragraphs as well as behind the last."""
+_LABEL = re.compile(r"^(?:advertisements?|share (?:on|via) \w+)$", re.IGNORECASE)
 _ABOUT = re.compile(r"^about the authors?\s*:?$", re.IGNORECASE)
 _MARKUP = re.compile(r"^#{1,6}\s+|(?<!\s)\s+#+$")
 
@@ -66,7 +71,7 @@ _MARKUP = re.compile(r"^#{1,6}\s+|(?<!\s)\s+#+$")
 class Pasted:
     """What a pasted text says of itself. ``body`` keeps its line ends; the others are one line each.
 
-    ``left_out`` are the lines (from 1) at the end that belonged to the page.
+    ``left_out`` are the lines (from 1) that belonged to the page.
     """
 
     title: str
@@ -104,7 +109,11 @@ def read_pasted(text: str, zone: tzinfo) -> Pasted:
     body_start = filled[consumed] if consumed < len(filled) else len(lines)
     body_end, about = _furniture(lines, body_start)
     dropped = [number for number in filled[:consumed] if _MARKUP.sub("", lines[number]).strip(" *_") in head.places]
-    left_out = (*dropped, *(number for number in range(body_end, len(lines)) if lines[number].strip()))
+    # An advertisement between two paragraphs leaves its label behind.
+    labels = [number for number in range(body_start, body_end) if _LABEL.match(lines[number].strip(" *_"))]
+    for number in labels:
+        lines[number] = ""
+    left_out = (*dropped, *labels, *(number for number in range(body_end, len(lines)) if lines[number].strip()))
     unclear = next((number for number, line in enumerate(lines) if line.strip(" #*_") == head.ambiguous), 0)
     return Pasted(
         title=head.title, title_line=filled[0] + 1, standfirst=head.standfirst, section=head.section, authors=head.authors,
@@ -285,17 +294,29 @@ def _furniture(lines: list[str], start: int) -> tuple[int, str]:
     """Where the story ends (an index) and what the page says about its author behind it.
 
     A line such as ``You may also like`` ends the story when no more of the story follows it: pages put such
-    boxes, and advertisements, between its paragraphs too.
+    boxes between its paragraphs too. Behind ``Advertisement`` or ``Comments`` any sentence is the story's.
     """
+    plain = [_MARKUP.sub("", line).strip(" *_>-") for line in lines]
+    is_box = [len(line) < 100 and bool(_FURNITURE.match(line)) for line in plain]
     for index in range(start + 1, len(lines)):
-        line = _MARKUP.sub("", lines[index]).strip(" *_>-")
-        if len(line) < 100 and _FURNITURE.match(line):
-            rest = [part.strip() for part in lines[index + 1 :] if part.strip()]
-            is_about = bool(_ABOUT.match(line))
+        rest = [part.strip() for part in lines[index + 1 :] if part.strip()]
+        if is_box[index]:
+            is_about = bool(_ABOUT.match(plain[index]))
             told = [part for part in rest[is_about:] if len(part) >= 70 and _SENTENCE_CLOSED.search(part)]
             if len(told) < 2 and all(len(part) < 160 for part in told):
-                return index, rest[0] if rest and is_about and len(rest[0]) < 400 else ""
+                end = index
+                while end > start + 1 and (not plain[end - 1] or _INTERRUPTION.match(plain[end - 1])):
+                    end -= 1
+                return end, rest[0] if rest and is_about and len(rest[0]) < 400 else ""
+        elif _INTERRUPTION.match(plain[index]):
+            until = next((n for n in range(index + 1, len(lines)) if is_box[n]), len(lines))
+            if not any(_is_sentence(line) for line in plain[index + 1 : until] if not _NOISE.match(line)):
+                return index, ""
     return len(lines), ""
+
+
+def _is_sentence(line: str) -> bool:
+    return bool(_SENTENCE_CLOSED.search(line)) and (len(line.split()) > 4 or bool(_UNSPACED.search(line)))
 
 
 def paragraphs(text: str) -> list[str]:

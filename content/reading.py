@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -97,6 +97,18 @@ def _without_heading(body: str) -> tuple[str | None, str]:
     else:
         return None, body
     return _heading(heading) or None, "\n" * (body.count("\n") - rest.count("\n")) + rest
+
+
+def _runs(text: str, numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Lines (from 1, ascending) as first and last of each run with nothing but blank lines between."""
+    lines = text.split("\n")
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and not any(line.strip() for line in lines[runs[-1][1] : number - 1]):
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return runs
 
 
 class _RefusedError(Exception):
@@ -194,12 +206,10 @@ class _FileReader:
         if pasted.updated:
             found["updated"] = pasted.updated.isoformat()
         given.add({name: value for name, value in found.items() if value}, pasted.title_line)
-        for group in (True, False):
-            out = [line for line in pasted.left_out if (line < pasted.body_line) is group]
-            if out:
-                several = out[-1] > out[0]
-                lines = f"lines {out[0]} to {out[-1]} belong" if several else f"line {out[0]} belongs"
-                self.warn(f"{lines} to the page, not the article, and {'are' if several else 'is'} left out", out[0])
+        for first, last in _runs(text, pasted.left_out):
+            several = last > first
+            lines = f"lines {first} to {last} belong" if several else f"line {first} belongs"
+            self.warn(f"{lines} to the page, not the article, and {'are' if several else 'is'} left out", first)
         return pasted.body, pasted.body_line
 
     def _title(self, given: fields.Fields, body: str, kind: str) -> tuple[str, str]:

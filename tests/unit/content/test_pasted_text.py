@@ -109,6 +109,23 @@ def test_a_box_between_paragraphs_never_costs_the_rest_of_the_story(newsroom: Ne
     assert all(f"<p>{part}</p>" in article.body for part in (STORY, *rest))
 
 
+@pytest.mark.parametrize("label", ["Advertisement", "Comments", "Share on Facebook", "Tags"])
+def test_a_label_between_paragraphs_does_not_cost_one_short_sentence(newsroom: Newsroom, label: str) -> None:
+    reading = newsroom.reading("a.txt", f"{TITLE}\n\n{STORY}\n\n{label}\n\nHe declined to say when.\n\nRelated\nUganda lifts its levy")
+    assert reading.article
+    assert "<p>He declined to say when.</p>" in reading.article.body
+    assert "Uganda" not in reading.article.body
+    assert [warning.line for warning in reading.problems] == ([5, 9] if label in ("Advertisement", "Share on Facebook") else [9])
+
+
+@pytest.mark.parametrize("button", ["Share on Facebook", "Tweet", "Share this article via WhatsApp", "Share on X"])
+def test_a_button_above_or_below_the_title_is_neither_title_nor_text(newsroom: Newsroom, button: str) -> None:
+    for text in (f"{button}\n{TITLE}\n\n{STORY}", f"{TITLE}\n{button}\n\n{STORY}"):
+        article = newsroom.read("a.txt", text)
+        assert article.title == TITLE
+        assert article.body == f"<p>{STORY}</p>"
+
+
 @pytest.mark.parametrize(
     "opening",
     [
