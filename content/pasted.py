@@ -44,8 +44,8 @@ _NOISE = re.compile(
     r"^(?:share|share this.*|listen(?: to this.*)?|print|email|save|copy link|facebook|twitter|x|linkedin|whatsapp|"
     r"reddit|tweet|comments?|\d+ comments?|@\w{2,30}|\d{1,2} (?:minute|min|hour|day)s? ago|[-*_=]{3,}|"
     r"home(?:\s*[>/»›|].*)?|skip to (?:main )?content|menu|advertisements?|"
-    r"(?:share|tweet|post|pin|send|save)(?: this)?(?: article| story| page)? (?:on|to|via|by|with) (?:facebook|twitter|x|linkedin|"
-    r"whatsapp|reddit|e-?mail|telegram|pinterest|threads|bluesky|mastodon|instapaper|pocket|messenger|line|weibo|wechat)|"
+    r"(?:share|tweet|post|pin|send|save)(?: this)?(?: article| story| page)? (?:on|to|via|by|with) "
+    r"(?:facebook|twitter|x|linkedin|whatsapp|reddit|e-?mail|telegram|pinterest|threads|bluesky|mastodon|instapaper|pocket|messenger|line|weibo|wechat)|"
     r"[\[(]?(?:image|photo|picture|credit|graphic)s?(?: credit| source| by)?\s*:.*)$",
     re.IGNORECASE,
 )

@@ -1,19 +1,17 @@
-"""Who gets the newsletter: joining, leaving, importing."""
+"""Who gets the newsletter: joining, choosing, leaving."""
 
 from __future__ import annotations
 
-import csv
 import secrets
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 
 from sqlalchemy import Connection, func, insert, or_, select, update
 
-from content.errors import DatelineError, Problem, Severity
-from content.regions import Region, resolve
+from content.errors import DatelineError
+from content.regions import Region
 from newsletter.headers import HeaderError, ascii_address
 from newsletter.tables import subscribers
 
@@ -51,6 +49,7 @@ class Joined(StrEnum):
     ADDED = "added"
     CONFIRMED = "confirmed"
     UNCHANGED = "unchanged"
+    BACK = "back"
     LEFT_BEFORE = "left before"
     """The address had left; only its owner can bring it back."""
 
@@ -71,11 +70,12 @@ class Subscribers:
 
     def join(
         self, email: str, *, origin: str, now: datetime, confirmed: bool,
-        regions: Iterable[Region] = (), digests: Iterable[str] = (),
+        regions: Iterable[Region] = (), digests: Iterable[str] = (), again: bool = False,
     ) -> Joined:  # fmt: skip
         """Takes an address in, with ``confirmed`` when its owner's consent is already known.
 
-        Someone who left stays out, whoever asks. Preferences of a member that are already there are kept.
+        Someone who left stays out, unless they themselves want to come in ``again``. Preferences of a member that are
+        already there are kept.
         """
         key = address_key(email)
         row = self._connection.execute(select(subscribers).where(subscribers.c.email_key == key)).one_or_none()
@@ -87,8 +87,14 @@ class Subscribers:
                 origin=origin, created_at=now, confirmed_at=now if confirmed else None,
             ))  # fmt: skip
             return Joined.ADDED
-        if row.state == Standing.LEFT:
+        if row.state == Standing.LEFT and not again:
             return Joined.LEFT_BEFORE
+        if row.state == Standing.LEFT:
+            back = {"state": Standing.CONFIRMED if confirmed else Standing.PENDING, "confirmed_at": now if confirmed else None}
+            self._connection.execute(
+                update(subscribers).where(subscribers.c.id == row.id).values(left_at=None, origin=origin, **back)
+            )
+            return Joined.BACK
         if row.state == Standing.PENDING and confirmed:
             self._connection.execute(
                 update(subscribers).where(subscribers.c.id == row.id).values(state=Standing.CONFIRMED, confirmed_at=now)
@@ -96,12 +102,21 @@ class Subscribers:
             return Joined.CONFIRMED
         return Joined.UNCHANGED
 
+    def choose(self, email: str, *, regions: Iterable[Region] | None = None, digests: Iterable[str] | None = None) -> bool:
+        """Sets what a member gets; ``None`` leaves a choice as it is, none means all. Says whether there is such a one."""
+        chosen = {}
+        if regions is not None:
+            chosen["regions"] = _packed(place.code for place in regions)
+        if digests is not None:
+            chosen["digests"] = _packed(digests)
+        who = subscribers.c.email_key == address_key(email), subscribers.c.state != Standing.LEFT
+        # Nothing to set: the question alone.
+        change = update(subscribers).where(*who).values(chosen or {"email": subscribers.c.email})
+        return bool(self._connection.execute(change).rowcount)
+
     def leave(self, email: str, now: datetime) -> bool:
         """Takes a member out at once, in the middle of a sending too. Says whether there was one."""
-        return self._leave(subscribers.c.email_key == address_key(email), now)
-
-    def _leave(self, which: object, now: datetime) -> bool:
-        change = update(subscribers).where(which, subscribers.c.state != Standing.LEFT)  # type: ignore[arg-type]
+        change = update(subscribers).where(subscribers.c.email_key == address_key(email), subscribers.c.state != Standing.LEFT)
         return bool(self._connection.execute(change.values(state=Standing.LEFT, left_at=now)).rowcount)
 
     def count(self) -> dict[Standing, int]:
@@ -140,83 +155,3 @@ def _packed(words: Iterable[str]) -> str:
 def unpacked(words: str) -> tuple[str, ...]:
     """The words of a packed preference."""
     return tuple(word for word in words.split(",") if word)
-
-
-# Import
-
-
-@dataclass(slots=True)
-class ImportReport:
-    """What an import did; ``lines`` are those with text, the header not counted, and equal the sum of the rest."""
-
-    lines: int = 0
-    added: int = 0
-    confirmed: int = 0
-    unchanged: int = 0
-    left_before: int = 0
-    problems: list[Problem] = field(default_factory=list)
-
-    def count(self, joined: Joined) -> None:
-        match joined:
-            case Joined.ADDED:
-                self.added += 1
-            case Joined.CONFIRMED:
-                self.confirmed += 1
-            case Joined.UNCHANGED:
-                self.unchanged += 1
-            case Joined.LEFT_BEFORE:
-                self.left_before += 1
-
-
-_EMAIL_COLUMNS = ("email", "e-mail", "email address", "email_address", "emailaddress", "e-mail address", "address", "mail")
-_REGION_COLUMNS = ("regions", "region", "country", "countries")
-
-
-def read_rows(path: Path) -> Iterator[tuple[int, str, list[str]]]:
-    """The rows of a CSV file: line (from 1), address, region names. A file without a header is a list of addresses.
-
-    Raises ``SubscriberError`` when the file cannot be read or no column holds addresses.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="", errors="strict") as file:
-            sample = file.read(8192)
-            file.seek(0)
-            delimiter = max(",;\t", key=sample.partition("\n")[0].count)
-            rows = csv.reader(file, delimiter=delimiter)
-            first = [cell.strip().lower() for cell in next(rows, [])]
-            email_at = next((first.index(name) for name in _EMAIL_COLUMNS if name in first), None)
-            region_at = next((first.index(name) for name in _REGION_COLUMNS if name in first), None)
-            if email_at is None:
-                if not first or "@" not in first[0]:
-                    raise SubscriberError(
-                        f"{path}:1: no column is called 'email'; the columns are {', '.join(first) or 'none'}"
-                    )
-                yield 1, first[0], []
-                email_at = 0
-            for row in rows:
-                if any(cell.strip() for cell in row):
-                    email = row[email_at].strip() if email_at < len(row) else ""
-                    named = row[region_at] if region_at is not None and region_at < len(row) else ""
-                    yield rows.line_num, email, [part.strip() for part in named.replace(";", ",").replace("|", ",").split(",")]
-    except OSError as error:
-        raise SubscriberError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise SubscriberError(f"{path}: is not text in UTF-8 (byte at offset {error.start}): save it as UTF-8") from None
-    except csv.Error as error:
-        raise SubscriberError(f"{path}: is not a CSV file ({error})") from None
-
-
-def import_csv(members: Subscribers, path: Path, now: datetime, *, confirmed: bool) -> ImportReport:
-    """Takes in the addresses of a CSV file. A bad line is reported; the rest goes in. Run again, it adds nobody."""
-    report = ImportReport()
-    for line, email, named in read_rows(path):
-        report.lines += 1
-        places, unknown = resolve(named)
-        if unknown:
-            names = ", ".join(repr(one.name) for one in unknown)
-            report.problems.append(Problem(Severity.WARNING, path, line, f"the region {names} is not known and is left out"))
-        try:
-            report.count(members.join(email, origin=f"import:{path.name}", now=now, confirmed=confirmed, regions=places))
-        except SubscriberError as error:
-            report.problems.append(Problem(Severity.ERROR, path, line, str(error)))
-    return report

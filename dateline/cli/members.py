@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dateline.cli import output
 from dateline.cli.app import JsonOption, SiteOption, app, open_site, wants_json
+
+if TYPE_CHECKING:
+    from content.regions import Region
+    from dateline.site import Site
 
 members = typer.Typer(help="Add, import and list those who get the digests.", no_args_is_help=True)
 app.add_typer(members, name="subscribers")
@@ -27,36 +31,86 @@ def add(
     ] = None,
     digest: Annotated[list[str] | None, typer.Option("--digest", metavar="NAME", help="Only this digest; repeatable.")] = None,
     confirmed: ConfirmedOption = False,
+    again: Annotated[bool, typer.Option("--again", help="They left before and themselves asked to come back.")] = False,
     site: SiteOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add a subscriber."""
     from content.database import writing
-    from content.errors import ConfigError
-    from content.regions import resolve
     from dateline import clock
     from newsletter.subscribers import Joined, Subscribers
 
     place = open_site(context, site)
-    places, unknown = resolve(region or [])
-    if unknown:
-        raise ConfigError(f"--region: {unknown[0].name!r} is no country or subdivision: use a code such as CN or CN-GD")
-    names = [place.digest(name).name for name in digest or []]
+    places, names = _regions(region), _digests(place, digest)
     with writing(place.engine) as connection:
         joined = Subscribers(connection).join(
-            email, origin="command line", now=clock.now(), confirmed=confirmed, regions=places, digests=names
+            email, origin="command line", now=clock.now(), confirmed=confirmed, regions=places, digests=names, again=again
         )
     told = {
         Joined.ADDED: "added" if confirmed else "added, not confirmed: is not mailed until --confirmed",
         Joined.CONFIRMED: "was there, is now confirmed",
-        Joined.UNCHANGED: "was there already; nothing changed",
-        Joined.LEFT_BEFORE: "has left before and stays out: only the owner of the address can come back",
+        Joined.UNCHANGED: "was there already; nothing changed (`dateline subscribers set` changes what a member gets)",
+        Joined.BACK: "had left and is back"
+        if confirmed
+        else "had left and is back, not confirmed: is not mailed until --confirmed",
+        Joined.LEFT_BEFORE: "has left before and stays out; --again if the owner of the address asked to come back",
     }
     if wants_json(context, as_json):
         output.print_json({"email": email, "result": joined.value})
     else:
         output.say(f"{email}: {told[joined]}")
     if joined is Joined.LEFT_BEFORE:
+        raise typer.Exit(1)
+
+
+def _regions(names: list[str] | None) -> list[Region]:
+    from content.errors import ConfigError
+    from content.regions import resolve
+
+    places, unknown = resolve(names or [])
+    if unknown:
+        raise ConfigError(f"--region: {unknown[0].name!r} is no country or subdivision: use a code such as CN or CN-GD")
+    return places
+
+
+def _digests(place: Site, names: list[str] | None) -> list[str]:
+    return [place.digest(name).name for name in names or []]
+
+
+@members.command("set")
+def choose(
+    context: typer.Context,
+    email: Annotated[str, typer.Argument(metavar="EMAIL")],
+    region: Annotated[
+        list[str] | None, typer.Option("--region", metavar="CODE", help="Only news of this region; repeatable.")
+    ] = None,
+    all_regions: Annotated[bool, typer.Option("--all-regions", help="News of all regions.")] = False,
+    digest: Annotated[list[str] | None, typer.Option("--digest", metavar="NAME", help="Only this digest; repeatable.")] = None,
+    all_digests: Annotated[bool, typer.Option("--all-digests", help="All digests.")] = False,
+    site: SiteOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set which regions and digests a subscriber gets; what is not named stays."""
+    from content.database import writing
+    from content.errors import ConfigError
+    from newsletter.subscribers import Subscribers
+
+    place = open_site(context, site)
+    if (region and all_regions) or (digest and all_digests):
+        raise ConfigError("name regions or say --all-regions, name digests or say --all-digests: not both")
+    if not (region or all_regions or digest or all_digests):
+        raise ConfigError("say what to set: --region, --all-regions, --digest or --all-digests")
+    regions = _regions(region) if region or all_regions else None
+    digests = _digests(place, digest) if digest or all_digests else None
+    with writing(place.engine) as connection:
+        known = Subscribers(connection).choose(email, regions=regions, digests=digests)
+    if wants_json(context, as_json):
+        output.print_json({"email": email, "set": known})
+    else:
+        parts = [", ".join(one.code for one in regions) or "all regions"] if regions is not None else []
+        parts += [", ".join(digests) or "all digests"] if digests is not None else []
+        output.say(f"{email}: {'from now on ' + '; '.join(parts) if known else 'is not a subscriber'}")
+    if not known:
         raise typer.Exit(1)
 
 
@@ -74,7 +128,8 @@ def import_(
     from content.database import writing
     from content.errors import Severity
     from dateline import clock
-    from newsletter.subscribers import Subscribers, import_csv
+    from newsletter.importing import import_csv
+    from newsletter.subscribers import Subscribers
 
     place = open_site(context, site)
     with writing(place.engine) as connection:
@@ -141,7 +196,7 @@ def remove(
     site: SiteOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take a subscriber out, at once and for good."""
+    """Take a subscriber out, at once; `subscribers add --again` brings back who asks for it."""
     from content.database import writing
     from dateline import clock
     from newsletter.subscribers import Subscribers

@@ -111,11 +111,15 @@ def test_a_box_between_paragraphs_never_costs_the_rest_of_the_story(newsroom: Ne
 
 @pytest.mark.parametrize("label", ["Advertisement", "Comments", "Share on Facebook", "Tags"])
 def test_a_label_between_paragraphs_does_not_cost_one_short_sentence(newsroom: Newsroom, label: str) -> None:
-    reading = newsroom.reading("a.txt", f"{TITLE}\n\n{STORY}\n\n{label}\n\nHe declined to say when.\n\nRelated\nUganda lifts its levy")
+    reading = newsroom.reading(
+        "a.txt", f"{TITLE}\n\n{STORY}\n\n{label}\n\nHe declined to say when.\n\nRelated\nUganda lifts its levy"
+    )
     assert reading.article
     assert "<p>He declined to say when.</p>" in reading.article.body
     assert "Uganda" not in reading.article.body
-    assert [warning.line for warning in reading.problems] == ([5, 9] if label in ("Advertisement", "Share on Facebook") else [9])
+    assert [warning.line for warning in reading.problems] == (
+        [5, 9] if label in ("Advertisement", "Share on Facebook") else [9]
+    )
 
 
 @pytest.mark.parametrize("button", ["Share on Facebook", "Tweet", "Share this article via WhatsApp", "Share on X"])

@@ -10,8 +10,10 @@ import pytest
 from sqlalchemy import Connection
 
 from content.database import writing
+from content.regions import resolve
 from dateline.store import memory_store
-from newsletter.subscribers import Joined, Standing, SubscriberError, Subscribers, import_csv
+from newsletter.importing import import_csv
+from newsletter.subscribers import Joined, Standing, SubscriberError, Subscribers
 from newsletter.tokens import Tokens
 
 NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)
@@ -56,6 +58,24 @@ def test_who_left_stays_out_whoever_asks(members: Subscribers, tmp_path: Path) -
     assert members.preferences("daily") == []
 
 
+def test_who_left_comes_back_when_they_ask_themselves(members: Subscribers) -> None:
+    join(members, "a@x.test")
+    members.leave("a@x.test", NOW)
+    assert members.join("A@x.test", origin="test", now=NOW, confirmed=True, again=True) is Joined.BACK
+    (member,) = members.all()
+    assert (member.standing, member.confirmed_at) == (Standing.CONFIRMED, NOW)
+
+
+def test_what_a_member_gets_can_be_set_and_what_is_not_named_stays(members: Subscribers) -> None:
+    members.join("a@x.test", origin="test", now=NOW, confirmed=True, digests=["daily"])
+    (china,) = resolve(["CN"])[0]
+    assert members.choose("A@X.test", regions=[china])
+    assert [(one.regions, one.digests) for one in members.all()] == [(("CN",), ("daily",))]
+    assert members.choose("a@x.test", regions=[], digests=[])
+    assert [(one.regions, one.digests) for one in members.all()] == [((), ())]
+    assert not members.choose("b@x.test", regions=[])
+
+
 @pytest.mark.parametrize("text", ["email,name\n{}", "Name;E-Mail\n{}", "\ufeffEmail Address\n{}", "{}"])
 def test_the_usual_columns_are_understood(members: Subscribers, tmp_path: Path, text: str) -> None:
     rows = "Ann;a@x.test\nBob;b@x.test" if ";" in text else "a@x.test,Ann\nb@x.test,Bob"
@@ -70,10 +90,42 @@ def test_a_bad_line_is_named_and_the_sums_are_right(members: Subscribers, tmp_pa
     path.write_text('email,regions\na@x.test,CN|IN\nnonsense,\n"b@x.test\r\nBcc: c@x.test",\nA@X.test,\nd@x.test,Atlantis\n\n')
     report = import_csv(members, path, NOW, confirmed=True)
     errors = [problem.line for problem in report.problems if problem.severity == "error"]
-    assert report.lines == report.added + report.unchanged + len(errors) == 5
-    assert errors == [3, 5] and (report.added, report.unchanged) == (2, 1)
-    assert [one.regions for one in members.all()] == [("CN", "IN"), ()]
+    assert report.lines == report.added + report.unchanged + len(errors) == 6
+    assert errors == [3, 4, 5, 7] and (report.added, report.unchanged) == (1, 1)
+    assert [one.regions for one in members.all()] == [("CN", "IN")]
     assert import_csv(members, path, NOW, confirmed=True).added == 0
+
+
+def test_a_stray_quotation_mark_costs_its_own_line_alone(members: Subscribers, tmp_path: Path) -> None:
+    lines = [
+        "email,name",
+        "a@x.test,Ann",
+        '"b@x.test,Bob',
+        "c@x.test,Cy",
+        'd@x.test,"Di',
+        'e@x.test,"E ""the"" Lee"',
+        "f@x.test,Flo",
+    ]
+    path = tmp_path / "m.csv"
+    path.write_text("\n".join(lines))
+    report = import_csv(members, path, NOW, confirmed=True)
+    assert [(problem.line, "quotation" in problem.message) for problem in report.problems] == [(3, True), (5, True)]
+    assert [one.email for one in members.all()] == ["a@x.test", "c@x.test", "e@x.test", "f@x.test"]
+
+
+def test_a_cell_may_hold_line_ends(members: Subscribers, tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text('email,note\na@x.test,"first\n\nsecond, and\nthird"\nb@x.test,\nnonsense,\n')
+    report = import_csv(members, path, NOW, confirmed=True)
+    assert (report.added, [problem.line for problem in report.problems]) == (2, [7])
+
+
+def test_a_region_that_is_not_known_never_means_all_of_them(members: Subscribers, tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text("email,regions\na@x.test,Chnia\nb@x.test,CN|Chnia\n")
+    report = import_csv(members, path, NOW, confirmed=True)
+    assert [(problem.line, problem.severity.value) for problem in report.problems] == [(2, "error"), (3, "warning")]
+    assert [(one.email, one.regions) for one in members.all()] == [("b@x.test", ("CN",))]
 
 
 def test_a_file_without_addresses_is_refused_with_its_columns(members: Subscribers, tmp_path: Path) -> None:
