@@ -23,6 +23,18 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+Signature = tuple[int, int]
+"""Bytes and time of change (nanoseconds since 1970) of a file; (-1, 0) when there is none."""
+
+
+def signature_of(path: str | Path) -> Signature:
+    try:
+        stat = os.stat(path)  # noqa: PTH116 (asked of every file there is)
+    except (OSError, ValueError):
+        return -1, 0
+    return stat.st_size, stat.st_mtime_ns
+
+
 def article_files(folder: Path) -> Iterator[tuple[str, tuple[int, int, int]]]:
     """The article files in a folder and below it: path from there, and size, mtime and ctime (ns).
 

@@ -10,10 +10,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from content.archive import LIVE, Archive, Kept, Origin, from_document, to_document
+from content.archive import LIVE
 from content.article import Article, State
+from content.documents import from_document, to_document
 from content.errors import ConfigError, Problem, Severity
-from content.files import SUFFIXES, article_files, in_batches
+from content.files import SUFFIXES, Signature, article_files, in_batches, signature_of
+from content.keeping import Keeper, Kept, Origin
+from content.media import unpacked
 from content.reading import Reader, Reading
 
 RACY_NS = 2_000_000_000
@@ -56,6 +59,8 @@ class Report:
     drafts: int = 0
     events: list[Event] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    beside: dict[str, Signature] = field(default_factory=dict)
+    """The files that articles lead to, by their whole paths, as they were when the articles were read."""
 
     @property
     def errors(self) -> list[Problem]:
@@ -84,7 +89,7 @@ class Read:
         # Between processes the article travels as it is kept, which takes a fraction of the time.
         said, origin = self.reading, self.origin
         document = None if said.article is None else to_document(said.article)
-        rest = (said.problems, said.digest, said.dated, said.revised, said.other_slug, said.slug_line)
+        rest = (said.problems, said.digest, said.dated, said.revised, said.other_slug, said.slug_line, said.beside)
         return _received, (str(said.path), document, rest, astuple(origin))
 
 
@@ -100,7 +105,7 @@ class Intake:
     moved. ``withdraw_many`` allows that more than :data:`GUARD` articles and over half of a folder vanish at once.
     """
 
-    def __init__(self, archive: Archive, reader: Reader, root: Path, *, withdraw_many: bool = False) -> None:
+    def __init__(self, archive: Keeper, reader: Reader, root: Path, *, withdraw_many: bool = False) -> None:
         self.archive = archive
         self.reader = reader
         self.root = root.resolve()
@@ -113,7 +118,7 @@ class Intake:
 
         Raises ``PathError``, before anything is changed, for a path that is nothing at all.
         """
-        known = self.archive.trusted(self.reader.fingerprint, RACY_NS)
+        known = self._known()
         files: dict[Path, None] = {}
         seen: set[str] = set()
         for path in paths:
@@ -129,6 +134,22 @@ class Intake:
         self.report.files = len(seen)
         self.report.unchanged = len(seen) - len(files)
         return list(files)
+
+    def _known(self) -> dict[str, tuple[int, int, int]]:
+        """The files that need not be read again if they have this size and these times."""
+        known = self.archive.trusted(self.reader.fingerprint, RACY_NS)
+        for source, beside in self.archive.beside():
+            was = unpacked(self._path(source), beside)
+            if any(signature_of(path) != signature for path, signature in was.items()):
+                known[source] = (-1, 0, 0)
+        return known
+
+    def _beside(self) -> dict[str, Signature]:
+        return {
+            path: signature
+            for source, beside in self.archive.beside()
+            for path, signature in unpacked(self._path(source), beside).items()
+        }
 
     def _survey_folder(
         self, folder: Path, known: dict[str, tuple[int, int, int]], files: dict[Path, None], seen: set[str]
@@ -180,6 +201,7 @@ class Intake:
         """Withdraws the articles whose files are gone, and says what came of it all."""
         self._withdraw(list(self._vanished.values()))
         self.archive.finish(self.reader.now)
+        self.report.beside = self._beside()
         self.report.problems.sort(key=lambda problem: (str(problem.path), problem.line))
         return self.report
 
@@ -355,4 +377,5 @@ class _Reading:
         except OSError:
             signature, read_ns = (0, 0, 0), 0
         reading = self.reader.read(file)
-        return Read(reading, Origin(_source(self.root, file), reading.digest, self.reader.fingerprint, *signature, read_ns))
+        origin = Origin(_source(self.root, file), reading.digest, self.reader.fingerprint, *signature, read_ns, reading.beside)
+        return Read(reading, origin)

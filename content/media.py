@@ -1,13 +1,17 @@
-"""Pictures and files that lie beside an article and are published with it."""
+"""Files that an article leads to: pictures that are published with it, other articles whose pages it means."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from content.article import Media
+from content.files import SUFFIXES, Signature, signature_of
 
 _PUBLISHED_TYPES = frozenset(
     {".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".pdf", ".mp3", ".m4a", ".ogg", ".mp4", ".webm", ".csv"}
@@ -15,23 +19,49 @@ _PUBLISHED_TYPES = frozenset(
 """What may be copied to the web. HTML and SVG may not: they would run scripts in the site's name."""
 
 
-def find_media(link: str, article_path: Path) -> Media | None:
-    """The file that a relative ``link`` in an article means, when it lies in the article's folder or below it."""
+def target_of(link: str, article_path: Path) -> Path | None:
+    """The file that a relative ``link`` in an article means, there or not: one that can be published, or another article."""
     parts = urlsplit(link.strip()) if "[" not in link else None
     if parts is None or parts.scheme or parts.netloc or not parts.path or parts.path.startswith("/"):
         return None
-    if Path(parts.path).suffix.lower() not in _PUBLISHED_TYPES:
+    suffix = Path(parts.path).suffix.lower()
+    if suffix not in _PUBLISHED_TYPES and suffix not in SUFFIXES:
         return None
-    folder = article_path.parent.resolve()
     try:
+        folder = article_path.parent.resolve()
         path = (folder / unquote(parts.path)).resolve()
-        if not path.is_relative_to(folder) or not path.is_file():
-            return None
-        stat = path.stat()
     except (OSError, ValueError):
         return None
-    digest = _digest(path, stat.st_mtime_ns, stat.st_size)
+    return path if suffix in SUFFIXES or path.is_relative_to(folder) else None
+
+
+def is_article(target: Path) -> bool:
+    return target.suffix.lower() in SUFFIXES
+
+
+def media_of(path: Path) -> Media | None:
+    """A file as it is published: named after its content. ``None`` when there is none."""
+    try:
+        if not path.is_file():
+            return None
+        stat = path.stat()
+        digest = _digest(path, stat.st_mtime_ns, stat.st_size)
+    except (OSError, ValueError):
+        return None
     return Media(f"{digest}-{quote(path.name, safe='').replace('%', '-')}", str(path), stat.st_size)
+
+
+def packed(article_path: Path, targets: Iterable[Path]) -> str:
+    """The files that an article leads to as they are now, by their paths from it; empty when there are none."""
+    folder = article_path.parent.resolve()
+    found = [(os.path.relpath(target, folder), *signature_of(target)) for target in targets]
+    return json.dumps(found) if found else ""
+
+
+def unpacked(article_path: Path, beside: str) -> dict[str, Signature]:
+    """The files of :func:`packed` by their whole paths, as they were then."""
+    folder = article_path.parent
+    return {os.path.normpath(folder / path): (size, mtime_ns) for path, size, mtime_ns in json.loads(beside)}
 
 
 @lru_cache(maxsize=4096)

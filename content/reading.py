@@ -19,7 +19,7 @@ from content.dates import date_of_file_name, parse_date, without_date
 from content.errors import Problem, Severity
 from content.files import SUFFIXES
 from content.front_matter import FrontMatterError, Value, split
-from content.media import find_media
+from content.media import is_article, media_of, packed, target_of
 from content.regions import Region, resolve
 from content.settings import AuthorSettings, ContentSettings, SiteSettings
 from content.text import lead, plain, slug_of, xml_safe
@@ -31,7 +31,7 @@ _WHOLE_PAGE = re.compile(r"<(?:!doctype|html|body)\b", re.IGNORECASE)
 
 _SOME_TEXT = re.compile(r"(?:\A|>)\s*[^\s<&]")
 
-READING_VERSION = 1
+READING_VERSION = 2
 """Goes up when the same file would be read differently, so that archives read theirs again."""
 
 
@@ -41,7 +41,7 @@ class Reading:
 
     ``dated`` says that the file gives a date of publication, ``revised`` one of correction; the archive
     supplies what is missing. ``other_slug`` may be taken when another article has the slug; empty when the
-    editor chose the slug. ``slug_line`` is where the slug was set, for messages.
+    editor chose the slug. ``slug_line`` is where the slug was set, for messages. ``beside`` are the files that it leads to.
     """
 
     path: Path
@@ -52,6 +52,7 @@ class Reading:
     revised: bool = False
     other_slug: str = ""
     slug_line: int = 1
+    beside: str = ""
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -125,6 +126,9 @@ class _FileReader:
         self.problems: list[Problem] = []
         self.digest = ""
         self.media: dict[str, Media] = {}
+        self.links: dict[str, str | None] = {}
+        self.targets: dict[Path, None] = {}
+        self.written = ""
 
     def error(self, message: str, line: int) -> None:
         self.problems.append(Problem(Severity.ERROR, self.path, line, message))
@@ -136,7 +140,7 @@ class _FileReader:
         try:
             return self._read()
         except _RefusedError:
-            return Reading(self.path, None, tuple(self.problems), self.digest)
+            return Reading(self.path, None, tuple(self.problems), self.digest, beside=packed(self.path, self.targets))
 
     def _read(self) -> Reading:
         text = self._text()
@@ -177,6 +181,7 @@ class _FileReader:
         if "\0" in text:
             self.error("is not text: it holds a NUL byte", text.count("\n", 0, text.index("\0")) + 1)
             raise _RefusedError
+        self.written = text
         return xml_safe(text)
 
     def _whole_page(self, text: str, first_line: int, given: fields.Fields) -> str:
@@ -226,10 +231,7 @@ class _FileReader:
 
     def _assemble(self, given: fields.Fields, title: str, body: str, body_line: int, kind: str) -> Reading:
         slug, other_slug = self._slug(given, title)
-        url = self.site.absolute(self.reader.content.article_path.format(slug=slug))
-        canonical = given.text(*fields.CANONICAL)
-        if canonical and canonical.startswith(("http://", "https://")):
-            url = cleaning.absolute(canonical, url) or url
+        url = self._url(given, slug)
 
         def resolve(link: str) -> str | None:
             return self._resolve(link, url)
@@ -254,7 +256,25 @@ class _FileReader:
         return Reading(
             self.path, None if refused else article, tuple(self.problems), self.digest, dated=published is not None,
             revised=updated is not None, other_slug=other_slug, slug_line=given.line("slug"),
+            beside=packed(self.path, self.targets),
         )  # fmt: skip
+
+    def _url(self, given: fields.Fields, slug: str) -> str:
+        url = self.site.absolute(self.reader.content.article_path.format(slug=slug))
+        canonical = given.text(*fields.CANONICAL)
+        if canonical and canonical.startswith(("http://", "https://")):
+            url = cleaning.absolute(canonical, url) or url
+        return url
+
+    def page(self) -> str | None:
+        """The address of the page that the file will have, ``None`` when it cannot be told or there will be none."""
+        try:
+            document = split(self._text())
+        except (FrontMatterError, _RefusedError):
+            return None
+        given = fields.Fields(document.fields, document.lines, self.error, self.warn)
+        slug, _ = self._slug(given, words(given.text(*fields.TITLE) or ""))
+        return None if self._state(given) is not State.PUBLISHED else self._url(given, slug)
 
     def _slug(self, given: fields.Fields, title: str) -> tuple[str, str]:
         """The slug, and another for the case that it is taken."""
@@ -301,10 +321,31 @@ class _FileReader:
         return freed.text
 
     def _resolve(self, link: str, base: str) -> str | None:
-        if (found := find_media(link, self.path)) is not None:
-            self.media[found.name] = found
-            return self.site.absolute(found.url_path)
+        if link not in self.links:
+            target = target_of(link, self.path)
+            self.links[link] = cleaning.absolute(link, base) if target is None else self._lead_to(target, link, base)
+        return self.links[link]
+
+    def _lead_to(self, target: Path, link: str, base: str) -> str | None:
+        """The address of a file that lies beside this one."""
+        self.targets[target] = None
+        if is_article(target):
+            if page := _FileReader(self.reader, target).page():
+                fragment = link.partition("#")[2]
+                return cleaning.absolute(f"{page}#{fragment}" if fragment else page, base)
+            if target.suffix.lower() not in (".html", ".htm", ".txt"):
+                self._warn_of(link, "is no article that is published")
+        elif media := media_of(target):
+            self.media[media.name] = media
+            return self.site.absolute(media.url_path)
+        else:
+            self._warn_of(link, "is not there")
         return cleaning.absolute(link, base)
+
+    def _warn_of(self, link: str, what: str) -> None:
+        at = self.written.find(link)
+        line = self.written.count("\n", 0, at) + 1 if at >= 0 else 0
+        self.warn(f"leads to {link!r}, which {what}: readers will find nothing there", line)
 
     def _summary(self, given: fields.Fields, markup: str) -> Summary:
         written = given.text(*fields.SUMMARY)

@@ -6,7 +6,7 @@ a tenth of a second of imports.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, UniqueConstraint, text
 
 from content.database import Instant, metadata
 
@@ -47,8 +47,11 @@ sources = Table(
     Column("mtime_ns", BigInteger, nullable=False),
     Column("ctime_ns", BigInteger, nullable=False),
     Column("read_ns", BigInteger, nullable=False),
+    # The files that it leads to, such as pictures: where they lie from here, and what they were like.
+    Column("beside", String, nullable=False, server_default=""),
     Index("ix_article_sources_source", "source"),
     Index("ix_article_sources_digest", "digest"),
+    Index("ix_article_sources_beside", "number", sqlite_where=text("beside <> ''")),
 )
 
 # What articles are filed under: the site, a region, a section, an author, a tag. Times are microseconds since 1970.

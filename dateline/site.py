@@ -15,6 +15,7 @@ from content import sqlite
 from content.archive import Archive
 from content.errors import ConfigError
 from content.intake import Hook, Intake, Report
+from content.keeping import Keeper
 from content.reading import Reader
 from dateline import stamp
 from dateline.config import FILE_NAME, Settings, load
@@ -81,7 +82,7 @@ class Site:
         from dateline.store import memory_store
 
         with writing(memory_store()) as connection:
-            return self._take(Archive(raw(connection)), self.paths(paths), now, progress)
+            return self._take(Keeper(raw(connection)), self.paths(paths), now, progress)
 
     def publish(
         self, paths: Sequence[Path], now: datetime, progress: Progress, *, dry_run: bool = False, withdraw_many: bool = False
@@ -95,7 +96,7 @@ class Site:
 
             engine = self.engine if self.database.exists() else memory_store()
             with engine.connect().execution_options(dateline_writes=True) as connection, connection.begin() as transaction:
-                archive = Archive(raw(connection))
+                archive = Keeper(raw(connection))
                 report = self._take(archive, paths, now, progress, withdraw_many=withdraw_many)
                 outcome = publisher.publish(archive, now, partial(progress, "Publishing"))
                 transaction.rollback()
@@ -104,7 +105,7 @@ class Site:
         database = open_archive(self.database)
         step = partial(sqlite.writing, database)
         try:
-            archive = Archive(database)
+            archive = Keeper(database)
             report = self._take(archive, paths, now, progress, step, publisher.preparing(), withdraw_many=withdraw_many)
             outcome = publisher.publish(archive, now, partial(progress, "Publishing"), step)
             published = Published(report, outcome, publisher.tell_hubs(now))
@@ -127,8 +128,8 @@ class Site:
         told = stamp.Told(published.report.files, published.outcome.articles, published.outcome.feeds)
         templates = self.root / self.settings.feeds.templates if self.settings.feeds.pages else None
         stamp.leave(
-            self.root, given, paths, templates, self.database, publisher.shelf.folder, publisher.outputs(), now.timestamp(),
-            due.timestamp() if due else None, told,
+            self.root, given, paths, templates, self.database, publisher.shelf.folder, publisher.outputs(),
+            published.report.beside, now.timestamp(), due.timestamp() if due else None, told,
         )  # fmt: skip
 
     def release(self, now: datetime) -> Published | None:
@@ -156,7 +157,7 @@ class Site:
 
     def _take(
         self,
-        archive: Archive,
+        archive: Keeper,
         paths: Sequence[Path],
         now: datetime,
         progress: Progress,

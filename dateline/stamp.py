@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from content.files import article_files
+from content.files import Signature, article_files, signature_of
 from dateline import __version__
 
 NAME = ".dateline-stamp.json"
@@ -40,8 +40,10 @@ def unchanged(root: Path, given: Sequence[Path], now: float) -> Told | None:
             return None
         folder = stamp["folder"]
         for path, size, mtime_ns in stamp["outputs"]:
-            found = os.stat(f"{folder}/{path}")  # noqa: PTH116 (asked of every file there is)
-            if (found.st_size, found.st_mtime_ns) != (size, mtime_ns):
+            if signature_of(f"{folder}/{path}") != (size, mtime_ns):
+                return None
+        for path, (size, mtime_ns) in stamp["beside"].items():
+            if signature_of(path) != (size, mtime_ns):
                 return None
         return Told(*stamp["told"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -61,6 +63,7 @@ def leave(
     database: Path,
     folder: Path,
     outputs: Iterable[tuple[str, int, int]],
+    beside: Mapping[str, Signature],
     begun: float,
     until: float | None,
     told: Told,
@@ -68,7 +71,7 @@ def leave(
     """Leaves the stamp of a publish that began at ``begun`` (seconds) and found nothing wrong.
 
     It holds ``until`` the next article is due. Folders are ``watched`` with all articles in them; ``outputs`` are paths below
-    ``folder`` with their sizes and times of change.
+    ``folder`` with their sizes and times of change, ``beside`` the files that articles lead to.
     """
     places = [str(path.resolve()) for path in watched]
     shown = str(templates.resolve()) if templates else ""
@@ -77,8 +80,8 @@ def leave(
         return
     stamp = {
         "given": [str(path) for path in given], "watched": places, "templates": shown, "database": str(database.resolve()),
-        "inputs": inputs, "folder": str(folder.resolve()), "outputs": list(outputs), "moment": begun, "until": until,
-        "told": [told.files, told.articles, told.feeds],
+        "inputs": inputs, "folder": str(folder.resolve()), "outputs": list(outputs), "beside": beside,
+        "moment": begun, "until": until, "told": [told.files, told.articles, told.feeds],
     }  # fmt: skip
     half = root / f"{NAME}.half"
     half.write_text(json.dumps(stamp))

@@ -9,8 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from content.archive import Archive, version_of
+from content.archive import Archive
 from content.article import Article, State
+from content.documents import version_of
 from content.settings import ContentSettings, SiteSettings
 from feeds.builder import Builder
 from feeds.cache import Cache

@@ -9,7 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from content.archive import Archive, Version, version_of
+from content.archive import Archive, Version
+from content.documents import version_of
 from content.facets import FacetKey, facets_of
 from feeds import addresses
 from feeds.builder import Head

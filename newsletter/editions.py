@@ -74,7 +74,7 @@ def explain(press: Press, now: datetime) -> list[Choice]:
     """Of each article of the archive, whether the next edition carries it and why."""
     with reading(press.engine) as connection:
         archive = Archive(raw(connection))
-        everything = archive.articles([one.number for one in archive.kept()])
+        everything = archive.articles(archive.numbers())
         return choose(everything, press.digest, Ledger(connection).history(press.digest.name), now)
 
 

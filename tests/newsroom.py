@@ -16,6 +16,7 @@ from content.archive import Archive
 from content.article import Article
 from content.database import metadata, open_sqlite, raw, writing
 from content.intake import Intake, Report
+from content.keeping import Keeper
 from content.reading import Reader, Reading
 from content.settings import AuthorSettings, ContentSettings, SiteSettings
 from feeds.publisher import Publisher
@@ -87,7 +88,7 @@ class Newsroom:
             return self.take_within(connection, *paths, withdraw_many=withdraw_many)
 
     def take_within(self, connection: Connection, *paths: Path, withdraw_many: bool = False) -> Report:
-        intake = Intake(Archive(raw(connection)), self.reader, self.root, withdraw_many=withdraw_many)
+        intake = Intake(Keeper(raw(connection)), self.reader, self.root, withdraw_many=withdraw_many)
         return intake.take(paths or [self.articles])
 
     def public(self) -> list[Article]:

@@ -192,6 +192,8 @@ def test_the_service_brings_an_article_out_when_its_time_is_there(dateline: Prog
 
 def test_a_publish_with_nothing_to_do_says_so_and_sees_every_change(dateline: Program, site: Path) -> None:
     path = write_article(site)
+    path.write_text(path.read_text() + "\n![A mast](mast.png)\n")
+    (site / "articles" / "mast.png").write_bytes(b"one")
     old = time.time() - 60
     os.utime(path, (old, old))
     time.sleep(2.1)
@@ -201,6 +203,9 @@ def test_a_publish_with_nothing_to_do_says_so_and_sees_every_change(dateline: Pr
     assert quick.stdout == "1 file: 1 unchanged\n1 article in 3 feeds: nothing changed, nothing written\n"
     assert json.loads(dateline("publish", "--json").stdout)["unchanged"] == 1
 
+    picture = site / "articles" / "mast.png"
+    picture.write_bytes(b"another")
+    assert "1 corrected" in dateline("publish").stdout
     (site / "public" / "feeds" / "rss.xml").unlink()
     assert json.loads(dateline("publish", "--json").stdout)["written"] == ["feeds/rss.xml"]
     path.write_text(path.read_text().replace("First", "Corrected"))

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from content.archive import Archive, Origin
 from content.article import Article, Summary
 from content.database import raw, writing
+from content.keeping import Keeper, Origin
 from content.regions import resolve
 from content.settings import SiteSettings
 from dateline.store import open_store
@@ -79,7 +79,7 @@ class Desk:
         article = Article(f"tag:news.test,2026:{name}", name, f"https://news.test/{name}", name, Summary("s", True), "<p>b</p>",
                           moment, moment, regions=tuple(resolve(regions)[0]))  # fmt: skip
         with writing(self.press.engine) as connection:
-            Archive(raw(connection)).add(article, Origin(name, name, "f"))
+            Keeper(raw(connection)).add(article, Origin(name, name, "f"))
 
     def make(self, *, scheduled: bool = False) -> Made:
         return make(self.press, self.press.local_date(self.now), self.now, scheduled=scheduled)

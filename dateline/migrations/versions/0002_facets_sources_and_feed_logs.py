@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 import content.database
-from content.archive import Archive
+from content.keeping import Keeper
 
 revision = "0002"
 down_revision = "0001"
@@ -51,7 +51,7 @@ def upgrade() -> None:
     for target, source in (("edition_articles", "carried"), ("article_documents", "papers"), ("article_sources", "files")):
         op.execute(f"INSERT INTO {target} SELECT * FROM {source}")  # noqa: S608
         op.drop_table(source)
-    Archive(content.database.raw(op.get_bind())).refile(datetime.now(UTC))
+    Keeper(content.database.raw(op.get_bind())).refile(datetime.now(UTC))
 
 
 def _create_others() -> None:

@@ -15,10 +15,11 @@ from sqlalchemy import text
 
 import dateline.migrations
 import newsletter.tables  # noqa: F401 (declares its tables)
-from content.archive import Archive, to_document
 from content.article import Article, Summary
 from content.database import metadata, open_sqlite, reading, writing
+from content.documents import to_document
 from content.errors import ArchiveError
+from content.keeping import Keeper
 from content.regions import region
 from dateline.store import open_archive, open_store
 
@@ -94,7 +95,7 @@ def test_a_database_of_the_first_version_keeps_its_articles_and_editions(tmp_pat
         connection.execute(text("INSERT INTO edition_articles VALUES (1, :id, 0)"), row)
     engine.dispose()
     database = open_archive(path)
-    archive = Archive(database)
+    archive = Keeper(database)
     assert archive.public(MOMENT) == [article]
     assert archive.public(MOMENT, regions=[region("142")], sections=["rules"]) == [article]
     assert archive.from_source("articles/first.md") is not None
