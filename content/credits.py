@@ -32,8 +32,17 @@ def known_authors(settings: Mapping[str, AuthorSettings]) -> dict[str, Author]:
 
 def read_authors(given: Fields, known: Mapping[str, Author], resolve: Resolver) -> tuple[Author, ...]:
     """The authors that the fields name, once each."""
-    values = given.people(*AUTHORS)
+    values = [value for value in given.people(*AUTHORS) if not _is_shapeless(value, given)]
     return tuple(dict.fromkeys(author for value in values if (author := _author(value, known, resolve)).name))
+
+
+def _is_shapeless(value: Value, given: Fields) -> bool:
+    """Whether an author is given in a shape that names nobody; says so."""
+    names = [value.get(key) for key in ("name", "slug")] if isinstance(value, dict) else [value]
+    if any(isinstance(name, str) and name.strip() for name in names):
+        return False
+    given.warn("an author must be a name, or fields with a 'name'; one that is neither is left out", AUTHORS)
+    return True
 
 
 def _author(value: Value, known: Mapping[str, Author], resolve: Resolver) -> Author:
@@ -62,7 +71,7 @@ def _source(value: Value, resolve: Resolver) -> Source:
     if isinstance(value, dict):
         name, link = str(value.get("name") or value.get("title") or ""), str(value.get("url") or value.get("link") or "")
     else:
-        match = _WITH_ADDRESS.fullmatch(str(value).strip())
+        match = _WITH_ADDRESS.fullmatch(one_line(str(value)))
         name, link = (match[1], match[2]) if match else (str(value), "")
     address = (resolve(link) or "") if link else ""
     return Source(words(name) or re.sub(r"^https?://(?:www\.)?([^/:]+).*$", r"\1", address), address)

@@ -88,12 +88,9 @@ def _month_numbers() -> dict[str, int]:
 def _loose(text: str) -> datetime:
     from dateutil import parser
 
-    day_first = False
-    if numeric := _NUMERIC.match(text):
-        first, mark, second, _ = numeric.groups()
-        day_first = mark == "." or int(first) > 12
-        if not day_first and int(second) <= 12 and first != second:
-            raise ValueError(f"{text!r} means two different days in different countries: {_HINT}")
+    # A point between day and month is European; any other mark is used both ways.
+    numeric = _NUMERIC.match(text)
+    orders = (True,) if numeric and numeric[2] == "." else (False,) if re.match(r"\d{4}", text) else (False, True)
     if not _YEAR.search(text):
         raise ValueError(f"{text!r} is not a date with a year: {_HINT}")
     zones = {name: hours * 3600 for name, hours in _ZONES.items()}
@@ -102,16 +99,21 @@ def _loose(text: str) -> datetime:
             warnings.simplefilter("error", parser.UnknownTimezoneWarning)
             # Read twice over different defaults: what differs was not in the text.
             readings = [
-                parser.parse(text, dayfirst=day_first, tzinfos=zones, default=default)
-                for default in (datetime(2001, 1, 1), datetime(2002, 2, 2))  # noqa: DTZ001 (a zone may be in the text)
+                [
+                    parser.parse(text, dayfirst=order, tzinfos=zones, default=default)
+                    for default in (datetime(2001, 1, 1), datetime(2002, 2, 2))  # noqa: DTZ001 (a zone may be in the text)
+                ]
+                for order in orders
             ]
     except parser.UnknownTimezoneWarning:
         raise ValueError(f"{text!r} names a time zone that is not known: {_HINT}") from None
     except (ValueError, OverflowError, TypeError):
         raise ValueError(f"{text!r} is not a date: {_HINT}") from None
-    if readings[0] != readings[1]:
+    if any(one != other for one, other in readings):
         raise ValueError(f"{text!r} lacks a day or a month: {_HINT}")
-    return readings[0]
+    if readings[0] != readings[-1]:
+        raise ValueError(f"{text!r} means two different days in different countries: {_HINT}")
+    return readings[0][0]
 
 
 def date_of_line(line: str, zone: tzinfo) -> datetime | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from content.front_matter import Value
 
@@ -38,6 +38,10 @@ class Fields:
             spellings = next((group for group in SPELLINGS if name in group), (name,))
             if not any(self._values.get(spelling) for spelling in spellings):
                 self._values[name], self._lines[name] = value, line
+
+    def warn(self, message: str, names: Sequence[str]) -> None:
+        """Reports something about the first of these fields that is there."""
+        self._warn(message, self.line(*names))
 
     def line(self, *names: str) -> int:
         """The line of the first of these fields that is there, else 1."""

@@ -19,6 +19,12 @@ _HEADER_FIELD = re.compile(r"^([A-Za-z][\w -]{0,30}):[ \t]*(.*)$")
 _YAML_FIELD = re.compile(r"^[\w\"'][^:\n]{0,60}:(?:\s|$)", re.MULTILINE)
 _TOML_KEY = re.compile(r"^\s*(?:\[+\s*)?[\"']?([\w-]+)[\"']?\s*(?:=|\.|\])")
 _TOML_LINE = re.compile(r"line (\d+)")
+_DEPTH = 20
+"""Lists and fields within each other, beyond which no front matter goes."""
+_VALUES = 10_000
+"""Values that front matter may have, those that aliases repeat counted each time."""
+_SMALL = 5_000
+"""Characters below which front matter cannot be nested so deeply that its parser breaks."""
 
 
 class FrontMatterError(ValueError):
@@ -85,6 +91,8 @@ def _headed(text: str) -> Document:
 
 def _yaml(text: str) -> tuple[dict[str, Value], dict[str, int]]:
     try:
+        if len(text) > _SMALL:
+            _refuse_depth(text)
         node = yaml.compose(text, Loader=yaml.CSafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -99,30 +107,51 @@ def _yaml(text: str) -> tuple[dict[str, Value], dict[str, int]]:
         raise FrontMatterError("the YAML front matter is not a list of fields such as 'title: ...'", 2)
     fields: dict[str, Value] = {}
     lines: dict[str, int] = {}
+    read = _YamlValues()
     for key_node, value_node in node.value:
         key, line = str(key_node.value).strip().lower(), key_node.start_mark.line + 2
         if key in fields:
             raise FrontMatterError(f"the field {key!r} stands twice, first on line {lines[key]}: keep one", line)
-        fields[key], lines[key] = _yaml_value(value_node, 0), line
+        fields[key], lines[key] = read.value(value_node), line
     return fields, lines
 
 
-def _yaml_value(node: yaml.Node, depth: int) -> Value:
-    if depth > 20:
-        raise FrontMatterError("the YAML front matter is nested too deeply", node.start_mark.line + 2)
-    if isinstance(node, yaml.SequenceNode):
-        return [_yaml_value(part, depth + 1) for part in node.value]
-    if isinstance(node, yaml.MappingNode):
-        return {str(key.value).strip().lower(): _yaml_value(value, depth + 1) for key, value in node.value}
-    if node.tag == "tag:yaml.org,2002:null":
-        return ""
-    return str(node.value)
+def _refuse_depth(text: str) -> None:
+    """Looks at the events alone, because composing what is nested ten thousand deep would end the process."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEPTH:
+            line = event.start_mark.line if event.start_mark else 0
+            raise FrontMatterError("the YAML front matter is nested too deeply", line + 2)
+
+
+class _YamlValues:
+    """Reads nodes as values, as many as front matter may have."""
+
+    def __init__(self) -> None:
+        self._left = _VALUES
+
+    def value(self, node: yaml.Node, depth: int = 1) -> Value:
+        self._left -= 1
+        if depth > _DEPTH or self._left < 0:
+            what = "nested too deeply" if self._left >= 0 else f"too large: it holds more than {_VALUES} values"
+            raise FrontMatterError(f"the YAML front matter is {what}", node.start_mark.line + 2)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(part, depth + 1) for part in node.value]
+        if isinstance(node, yaml.MappingNode):
+            return {str(key.value).strip().lower(): self.value(value, depth + 1) for key, value in node.value}
+        if node.tag == "tag:yaml.org,2002:null":
+            return ""
+        return str(node.value)
 
 
 def _toml(text: str) -> tuple[dict[str, Value], dict[str, int]]:
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise FrontMatterError("the TOML front matter is nested too deeply", 1) from None
+    except ValueError as error:
         match = _TOML_LINE.search(str(error))
         line = int(match[1]) + 1 if match else 1
         raise FrontMatterError(f"the TOML front matter cannot be read ({error})", line) from None

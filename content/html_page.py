@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import escape
 from typing import cast
 
 from lxml import etree, html
@@ -94,4 +95,4 @@ def _markup(story: html.HtmlElement, title: str) -> str:
             heading.drop_tree()
             break
     inner = [html.tostring(child, encoding="unicode") for child in story]
-    return (story.text or "") + "".join(inner)
+    return escape(story.text or "", quote=False) + "".join(inner)

@@ -21,8 +21,11 @@ _PUBLISHED_TYPES = frozenset(
 
 def target_of(link: str, article_path: Path) -> Path | None:
     """The file that a relative ``link`` in an article means, there or not: one that can be published, or another article."""
-    parts = urlsplit(link.strip()) if "[" not in link else None
-    if parts is None or parts.scheme or parts.netloc or not parts.path or parts.path.startswith("/"):
+    try:
+        parts = urlsplit(link.strip())
+    except ValueError:
+        return None
+    if parts.scheme or parts.netloc or not parts.path or parts.path.startswith("/"):
         return None
     suffix = Path(parts.path).suffix.lower()
     if suffix not in _PUBLISHED_TYPES and suffix not in SUFFIXES:

@@ -199,6 +199,9 @@ class _Head:
         marks: list[int] = []
         prose = 0
         for index, line in enumerate(lines[1:], start=1):
+            if marks and self.published and self._is_dated(line) and index > marks[-1] + 1 and not _UPDATED.match(line):
+                # Another date further down belongs to the story.
+                break
             if self._take_mark(line):
                 marks.append(index)
                 prose = 0
@@ -298,20 +301,27 @@ def _furniture(lines: list[str], start: int) -> tuple[int, str]:
     """
     plain = [_MARKUP.sub("", line).strip(" *_>-") for line in lines]
     is_box = [len(line) < 100 and bool(_FURNITURE.match(line)) for line in plain]
+    # Of what follows each line: paragraphs of the story, and how far it is to the next sentence and the next box.
+    told, sentence, box = [0], [len(lines)], [len(lines)]
+    for index in range(len(lines) - 1, start, -1):
+        part = lines[index].strip()
+        weight = 2 if len(part) >= 160 else len(part) >= 70
+        told.append(told[-1] + (weight if _SENTENCE_CLOSED.search(part) else 0))
+        sentence.append(index if _is_sentence(plain[index]) and not _NOISE.match(plain[index]) else sentence[-1])
+        box.append(index if is_box[index] else box[-1])
     for index in range(start + 1, len(lines)):
-        rest = [part.strip() for part in lines[index + 1 :] if part.strip()]
+        behind = len(lines) - index - 1
         if is_box[index]:
-            is_about = bool(_ABOUT.match(plain[index]))
-            told = [part for part in rest[is_about:] if len(part) >= 70 and _SENTENCE_CLOSED.search(part)]
-            if len(told) < 2 and all(len(part) < 160 for part in told):
+            first = next((n for n in range(index + 1, len(lines)) if plain[n]), len(lines))
+            is_about = bool(_ABOUT.match(plain[index])) and first < len(lines)
+            if told[len(lines) - first - 1 if is_about else behind] < 2:
                 end = index
                 while end > start + 1 and (not plain[end - 1] or _INTERRUPTION.match(plain[end - 1])):
                     end -= 1
-                return end, rest[0] if rest and is_about and len(rest[0]) < 400 else ""
-        elif _INTERRUPTION.match(plain[index]):
-            until = next((n for n in range(index + 1, len(lines)) if is_box[n]), len(lines))
-            if not any(_is_sentence(line) for line in plain[index + 1 : until] if not _NOISE.match(line)):
-                return index, ""
+                about = lines[first].strip() if is_about else ""
+                return end, about if len(about) < 400 else ""
+        elif _INTERRUPTION.match(plain[index]) and sentence[behind] >= box[behind]:
+            return index, ""
     return len(lines), ""
 
 

@@ -139,7 +139,10 @@ class _FileReader:
     def read(self) -> Reading:
         try:
             return self._read()
-        except _RefusedError:
+        except Exception as error:
+            if not isinstance(error, _RefusedError):
+                what = f"{type(error).__name__}: {error}"[:200]
+                self.error(f"dateline itself failed on this file ({what}): please report it with the file", 0)
             return Reading(self.path, None, tuple(self.problems), self.digest, beside=packed(self.path, self.targets))
 
     def _read(self) -> Reading:
@@ -151,13 +154,13 @@ class _FileReader:
             raise _RefusedError from None
         kind = SUFFIXES[self.path.suffix.lower()]
         given = fields.Fields(document.fields, document.lines, self.error, self.warn)
-        body, body_line = document.body, document.body_line
+        body, body_line, freed = document.body, document.body_line, False
         if kind == "html" and (given.text(*fields.TITLE) is None or _WHOLE_PAGE.search(body)):
-            body = self._whole_page(body, body_line, given)
+            body, freed = self._whole_page(body, body_line, given), True
         elif not document.has_front_matter:
             body, body_line = self._pasted(body, given, kind)
         title, body = self._title(given, body, kind)
-        return self._assemble(given, title, body, body_line, kind)
+        return self._assemble(given, title, body if freed else self._free(body, body_line), body_line, kind)
 
     def _text(self) -> str:
         try:
@@ -292,15 +295,14 @@ class _FileReader:
         return slug, dated if dated != slug else ""
 
     def _body(self, body: str, body_line: int, kind: str, resolve: cleaning.Resolver) -> str:
-        freed = self._free(body, body_line)
         if kind == "markdown":
-            markup = cleaning.from_markdown(freed)
+            markup = cleaning.from_markdown(body)
         elif kind == "text":
             from content.pasted import paragraphs
 
-            markup = cleaning.from_paragraphs(paragraphs(freed))
+            markup = cleaning.from_paragraphs(paragraphs(body))
         else:
-            markup = freed
+            markup = body
         if cleaning.nested_too_deeply(markup):
             self.error(f"its elements lie more than {cleaning.DEPTH_LIMIT} deep in one another", body_line)
             raise _RefusedError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -106,3 +106,18 @@ def test_only_a_date_at_the_head_of_a_file_name_counts() -> None:
     assert date_of_file_name("2024-1-5-x", UTC) == datetime(2024, 1, 5, tzinfo=UTC)
     assert date_of_file_name("report-2024-01-05", UTC) is None
     assert date_of_file_name("2024-01-055", UTC) is None
+
+
+@pytest.mark.parametrize(
+    "written", ["Thursday 03/04/2024", "Mon, 03/04/2024 10:00", "10:00 03/04/2024", "03 04 2024", "3/4 2024", "03.04.24 2024"]
+)
+def test_a_date_that_two_countries_read_differently_is_refused_wherever_it_stands(written: str) -> None:
+    with pytest.raises(ValueError, match=r"write it as 2024-10-24"):
+        parse_date(written, UTC)
+
+
+@pytest.mark.parametrize(
+    "written", ["13/04/2024 10:00", "Sat 13/04/2024", "April 13, 2024", "2024/4/13", "13.04.2024", "13 Apr 2024"]
+)
+def test_a_date_that_can_only_be_read_one_way_is_read(written: str) -> None:
+    assert parse_date(written, UTC).date() == date(2024, 4, 13)

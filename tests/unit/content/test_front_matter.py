@@ -143,7 +143,35 @@ def test_yaml_never_makes_objects(newsroom: Newsroom) -> None:
 def test_aliases_that_multiply_are_read_in_time(newsroom: Newsroom) -> None:
     """Invariant 25: a billion laughs."""
     bomb = [f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]" for a, b in zip("abcde", "bcdef", strict=True)]
-    assert newsroom.read("a.md", yaml("title: T", "a: &a [x, x, x]", *bomb)).title == "T"
+    ((line, said),) = newsroom.errors("a.md", yaml("title: T", "a: &a [x, x, x]", *bomb))
+    assert (line, "too large" in said) == (3, True)
+    assert newsroom.read("a.md", yaml("title: &t T", "tags: [*t, *t]")).tags == ("T",)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    ["x: " + "[" * 100_000, "x:\n" + "".join(f"{' ' * n}- y:\n" for n in range(1, 200)), "x: &a [*a]", "- " * 40_000 + "x"],
+)
+def test_front_matter_nested_without_end_costs_its_file_alone(newsroom: Newsroom, lines: str) -> None:
+    """The parser behind PyYAML ends the whole process on the first."""
+    assert newsroom.errors("a.md", f"---\ntitle: T\n{lines}\n---\nText.\n")
+
+
+@pytest.mark.parametrize("line", ["x = " + "9" * 5000, "x = " + "[" * 5000, "x = " + "[" * 5000 + "]" * 5000])
+def test_toml_that_breaks_its_parser_costs_its_file_alone(newsroom: Newsroom, line: str) -> None:
+    assert newsroom.errors("a.md", f"+++\ntitle = 'T'\n{line}\n+++\nText.\n")
+
+
+def test_an_error_of_our_own_costs_its_file_alone_and_is_named(newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("content.cleaning.from_markdown", lambda text: 1 / 0)
+    ((_, said),) = newsroom.errors("a.md", yaml("title: T"))
+    assert "ZeroDivisionError" in said
+
+
+@pytest.mark.parametrize("link", ["http://ex]ample.com/a.png", "//ex\u2100mple.com/a.png", "[x].png", "a%00.png"])
+def test_a_link_that_is_none_is_left_out(newsroom: Newsroom, link: str) -> None:
+    article = newsroom.read("a.md", yaml("title: T", f"image: '{link}'", f"author: {{name: Ann, url: '{link}'}}"))
+    assert article.title == "T"
 
 
 @pytest.mark.parametrize(

@@ -220,3 +220,14 @@ def test_no_sentence_of_a_story_is_lost_whatever_stands_around_it(lines: list[st
             assert line in kept or number in pasted.left_out
     assert 1 <= pasted.title_line <= max(1, len(lines))
     assert "\n" not in pasted.title
+
+
+def test_dates_within_the_story_stay_in_it(newsroom: Newsroom) -> None:
+    story = ["Talks begin.", "Mar 3, 2024", "Board approves.", "June 9, 2024", "The deal closes."]
+    article = newsroom.read("a.txt", "\n".join(["How the merger came about", "Jan 5, 2024", *story]))
+    assert article.published.date().isoformat() == "2024-01-05"
+    assert [part in article.body for part in story] == [True] * 5
+
+
+def test_a_text_of_nothing_but_labels_is_read_in_time(newsroom: Newsroom) -> None:
+    newsroom.reading("a.txt", "Title of it\n" + "Share\nRelated\n" * 20_000 + f"{STORY}\n" * 3)
