@@ -31,6 +31,9 @@ _WHOLE_PAGE = re.compile(r"<(?:!doctype|html|body)\b", re.IGNORECASE)
 
 _SOME_TEXT = re.compile(r"(?:\A|>)\s*[^\s<&]")
 
+_RESERVED = frozenset({"feeds", "media", "regions"})
+"""What the publisher's own folders are called."""
+
 READING_VERSION = 2
 """Goes up when the same file would be read differently, so that archives read theirs again."""
 
@@ -282,7 +285,10 @@ class _FileReader:
     def _slug(self, given: fields.Fields, title: str) -> tuple[str, str]:
         """The slug, and another for the case that it is taken."""
         if chosen := given.text("slug"):
-            if slug := slug_of(chosen):
+            slug = slug_of(chosen)
+            if slug in _RESERVED and self.reader.content.article_path.startswith("{slug}"):
+                self.error(f"the address {slug!r} is taken by dateline's own files: choose another 'slug'", given.line("slug"))
+            if slug:
                 return slug, ""
             self.error(f"the slug {chosen!r} has no letter or digit that a URL can show", given.line("slug"))
         stem = self.path.stem if self.path.stem.lower() not in ("index", "readme") else self.path.parent.name
@@ -292,6 +298,8 @@ class _FileReader:
         # Named after the file, because the address must outlive a correction of the text.
         file_name = hashlib.blake2b(stem.encode("utf-8", "replace"), digest_size=6).hexdigest()
         slug = named or titled or dated or f"article-{file_name}"
+        if slug in _RESERVED and self.reader.content.article_path.startswith("{slug}"):
+            slug = f"{slug}-article"
         return slug, dated if dated != slug else ""
 
     def _body(self, body: str, body_line: int, kind: str, resolve: cleaning.Resolver) -> str:

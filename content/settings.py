@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time
 from functools import cached_property
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
@@ -27,6 +27,15 @@ def _web_address(url: str) -> str:
         host = parts.hostname
     except ValueError as error:
         raise ValueError(f"{url!r} is not a web address ({error})") from None
+    if host and not host.isascii():
+        import idna
+
+        # What is made of it, links and header fields, must be ASCII (RFC 3986, RFC 5891).
+        try:
+            ascii_host = idna.encode(host, uts46=True).decode("ascii")
+        except idna.IDNAError as error:
+            raise ValueError(f"{url!r} is not a web address ({error})") from None
+        url = urlunsplit(parts._replace(netloc=parts.netloc.lower().replace(host, ascii_host)))
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or not url.isprintable():
         raise ValueError(f"{url!r} is not a web address such as 'https://news.example.org'")
     return url.rstrip("/")
@@ -36,7 +45,10 @@ def _email_address(email: str) -> str:
     # Only who sets an address waits for what checks it.
     from pydantic import validate_email
 
-    return validate_email(email)[1]
+    address = validate_email(email)[1]
+    if not address.isascii():
+        raise ValueError(f"{email!r} is not an address that every server takes: write it in ASCII")
+    return address
 
 
 EmailAddress = Annotated[str, AfterValidator(_email_address)]
@@ -77,8 +89,7 @@ class SiteSettings(Section):
     @property
     def host(self) -> str:
         """The host that article ids, message ids and the mailing list are named after."""
-        host = urlsplit(self.url).hostname or ""
-        return host.encode("idna").decode("ascii") if not host.isascii() else host
+        return urlsplit(self.url).hostname or ""
 
     @property
     def owned_from(self) -> datetime:
@@ -109,6 +120,8 @@ class ContentSettings(Section):
     @field_validator("article_path")
     @classmethod
     def _names_the_slug(cls, path: str) -> str:
-        if "{slug}" not in path or path.startswith("/") or ".." in path or path.replace("{slug}", "").count("{"):
-            raise ValueError("must be a path below the site that contains {slug}, such as 'articles/{slug}/'")
+        plain = path.replace("{slug}", "")
+        strange = not plain.isascii() or any(sign in plain for sign in "{}?# ")
+        if plain == path or path.startswith("/") or ".." in path or strange:
+            raise ValueError("must be an ASCII path below the site that contains {slug}, such as 'articles/{slug}/'")
         return path

@@ -74,9 +74,13 @@ class LocalCron(BaseTrigger):  # type: ignore[misc]
 
     def last_due(self, now: datetime, within: timedelta) -> datetime | None:
         """The latest fire time at or before ``now`` and not longer ago than ``within``; ``None`` when there is none."""
-        latest = None
-        moment = self.get_next_fire_time(None, now - within)
-        while moment is not None and moment <= now:
-            latest = moment
-            moment = self.get_next_fire_time(moment, moment)
-        return latest
+        # A line that fires often is found within minutes; only a rare one needs the whole look back.
+        for span in sorted({min(within, timedelta(minutes=minutes)) for minutes in (10, 60, 1440)} | {within}):
+            latest = None
+            moment = self.get_next_fire_time(None, now - span)
+            while moment is not None and moment <= now:
+                latest = moment
+                moment = self.get_next_fire_time(moment, moment)
+            if latest:
+                return latest
+        return None

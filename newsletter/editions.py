@@ -17,7 +17,7 @@ from content.regions import region
 from content.settings import SiteSettings
 from newsletter.digest import Choice, History, choose, lies_in
 from newsletter.ledger import Edition, EditionState, Ledger
-from newsletter.message import Sender
+from newsletter.message import Letter, Recipient, Sender
 from newsletter.rendering import Renderer, Rendering
 from newsletter.settings import DigestSettings, NewsletterSettings
 from newsletter.subscribers import Subscribers, unpacked
@@ -54,8 +54,12 @@ class Press:
 
     def unsubscribe_url(self, public_id: str) -> str:
         """A subscriber's own link for leaving."""
-        path = self.newsletter.unsubscribe_path.format(token=self.tokens.unsubscribe(public_id))
+        path = self.newsletter.unsubscribe_path.replace("{token}", self.tokens.unsubscribe(public_id))
         return self.site.absolute(path)
+
+    def letter(self, rendering: Rendering, day: date) -> Letter:
+        """A rendering of the edition of ``day``, ready to be addressed."""
+        return Letter(self.sender, self.digest.name, self.digest.title, day, rendering)
 
     def local_date(self, moment: datetime) -> date:
         """The date that ``moment`` falls on where the digest is at home."""
@@ -98,18 +102,21 @@ def make(press: Press, day: date, now: datetime, *, scheduled: bool) -> Made:
     with reading(press.engine) as connection:
         if reason := _taken(Ledger(connection), name, day, scheduled=scheduled):
             return Made(None, reason)
-        articles = _chosen(connection, press, now)
         preferences = Subscribers(connection).preferences(name)
+        if not preferences:
+            return Made(None, f"{name}: there is no confirmed subscriber; no edition was made")
+        articles = _chosen(connection, press, now)
     if not articles:
         if scheduled:
             with writing(press.engine) as connection:
                 Ledger(connection).skip(name, day, now)
         return Made(None, f"{name}: no article is new since the last edition; the edition of {day} is skipped")
-    if not preferences:
-        return Made(None, f"{name}: there is no confirmed subscriber; no edition was made")
     renderings = _renderings(press, articles, [regions for regions, _ in preferences], day)
     if not renderings:
         return Made(None, f"{name}: no subscriber's regions are in the news; no edition was made")
+    # What no letter of this edition could carry is found out before anything is recorded.
+    sample = Recipient("0" * 24, press.sender.email, press.unsubscribe_url("0" * 24))
+    press.letter(next(iter(renderings.values())), day).address(sample, now)
     with writing(press.engine) as connection:
         edition = Ledger(connection).make(name, day, articles, renderings, now)
     if edition is None:

@@ -12,13 +12,15 @@ from email.utils import quote as quote_string
 
 import idna
 
+from content.errors import DatelineError
+
 _LINE = 76
-_ATOMS = re.compile(r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+$")
-_LOCAL_PART = re.compile(r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+$")
-_DOMAIN = re.compile(r"^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+_LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
+_DOMAIN = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
-class HeaderError(ValueError):
+class HeaderError(DatelineError, ValueError):
     """A value that may not stand in a header, and why."""
 
 
@@ -49,7 +51,7 @@ def address_field(name: str, display: str, address: str) -> bytes:
     if not display.isascii() or "=?" in display:
         phrase = Header(display, charset="utf-8", maxlinelen=_LINE - 1, header_name=name).encode(linesep="\r\n")
     else:
-        phrase = display if _ATOMS.match(display) else f'"{quote_string(display)}"'
+        phrase = display if _ATOMS.fullmatch(display) else f'"{quote_string(display)}"'
     last = phrase.rpartition("\r\n")[2]
     fits = len(last) + len(spec) + 3 + (len(name) + 2 if last == phrase else 0) <= _LINE
     gap = " " if fits else "\r\n "
@@ -66,13 +68,13 @@ def ascii_address(address: str) -> str:
         raise HeaderError(f"{address!r} is not an email address")
     if not local.isascii():
         raise HeaderError(f"{address!r} cannot be reached: its local part is not ASCII, which needs SMTPUTF8")
-    if not _LOCAL_PART.match(local) or local.startswith(".") or local.endswith(".") or ".." in local:
+    if not _LOCAL_PART.fullmatch(local) or local.startswith(".") or local.endswith(".") or ".." in local:
         raise HeaderError(f"{address!r} is not an email address")
     try:
         host = domain.lower() if domain.isascii() else idna.encode(domain, uts46=True).decode("ascii")
     except idna.IDNAError:
         host = ""
-    if not _DOMAIN.match(host):
+    if not _DOMAIN.fullmatch(host):
         raise HeaderError(f"{address!r} is not an email address: its domain does not exist on any network")
     return f"{local}@{host}"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -14,10 +16,25 @@ def my_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}:{secrets.token_hex(3)}"
 
 
+_at_work: set[str] = set()
+
+
+@contextmanager
+def at_work(name: str) -> Iterator[None]:
+    """While a sender of this process is at work. What it holds afterwards, whatever ended it, is anybody's."""
+    _at_work.add(name)
+    try:
+        yield
+    finally:
+        _at_work.discard(name)
+
+
 def is_gone(name: str, lease_until: float | None, now: datetime) -> bool:
-    """Whether the sender called ``name`` is dead: surely so on this machine, elsewhere once its lease has run out."""
+    """Whether the sender called ``name`` is at work no more: surely so on this machine, elsewhere once the lease is over."""
     host, _, rest = name.partition(":")
     pid, _, rest = rest.partition(":")
+    if host == socket.gethostname() and pid == str(os.getpid()):
+        return name not in _at_work
     if host == socket.gethostname() and pid.isdecimal():
         # A process number is given out again; the time at which it was started is not.
         return _started(int(pid)) != rest.partition(":")[0]

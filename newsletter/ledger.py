@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -77,6 +78,12 @@ class Claimed:
     attempts: int
 
 
+def _edition(row: Any) -> Edition:
+    return Edition(
+        row.id, row.digest, row.local_date, EditionState(row.state), row.subject, row.slot, row.recipients, row.created_at
+    )
+
+
 class Ledger:
     """The editions and deliveries of a site, within one transaction of ``connection``."""
 
@@ -107,18 +114,28 @@ class Ledger:
         """The newest edition of a digest, whatever became of it."""
         return self._one(editions.c.digest == digest)
 
-    def unfinished(self, digest: str) -> Edition | None:
-        """The oldest edition of a digest that is not wholly sent."""
-        return self._one(editions.c.digest == digest, editions.c.state == EditionState.SENDING, oldest=True)
+    def unfinished(self, digest: str, now: datetime) -> list[Edition]:
+        """The editions of a digest that are not wholly sent and of which something is to be done now, the oldest first."""
+        of_it = deliveries.c.edition_id == editions.c.id
+        waits = and_(deliveries.c.state == DeliveryState.DEFERRED, deliveries.c.next_attempt > now)
+        due = exists().where(of_it, deliveries.c.state.in_(OPEN), ~waits)
+        over = ~exists().where(of_it, deliveries.c.state.in_(OPEN))
+        conditions = (editions.c.digest == digest, editions.c.state == EditionState.SENDING, or_(due, over))
+        rows = self._connection.execute(select(editions).where(*conditions).order_by(editions.c.local_date))
+        return [_edition(row) for row in rows]
 
-    def _one(self, *conditions: ColumnElement[bool], oldest: bool = False) -> Edition | None:
-        order = editions.c.local_date if oldest else editions.c.local_date.desc()
+    def is_made(self, digest: str, day: date) -> bool:
+        """Whether a digest has had its turn on a local date."""
+        return self.edition(digest, day) is not None
+
+    def signed(self) -> date | None:
+        """The day of the newest edition that anybody got: its links are signed with the site's key."""
+        return self._connection.execute(select(func.max(editions.c.local_date)).where(editions.c.recipients > 0)).scalar()
+
+    def _one(self, *conditions: ColumnElement[bool]) -> Edition | None:
+        order = editions.c.local_date.desc()
         row = self._connection.execute(select(editions).where(*conditions).order_by(order).limit(1)).one_or_none()
-        if row is None:
-            return None
-        return Edition(
-            row.id, row.digest, row.local_date, EditionState(row.state), row.subject, row.slot, row.recipients, row.created_at
-        )
+        return None if row is None else _edition(row)
 
     def make(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -111,8 +112,8 @@ class Renderer:
     def _subject(self, views: dict[str, object]) -> str:
         try:
             written = self._text.from_string(self.digest.subject).render(views)
-        except TemplateError as error:
-            raise RenderingError(f"the subject template of the digest {self.digest.name!r}: {error.message}") from None
+        except Exception as error:
+            raise RenderingError(f"the subject template of the digest {self.digest.name!r}: {_why(error)}") from None
         return shorten(one_line(written), 200) or self.digest.title
 
     def _html(self, views: dict[str, object]) -> str:
@@ -125,10 +126,10 @@ class Renderer:
     def _render(self, environment: ImmutableSandboxedEnvironment, name: str, views: dict[str, object]) -> str:
         try:
             return environment.get_template(name).render(views)
-        except TemplateError as error:
-            line = getattr(error, "lineno", None)
+        except Exception as error:
+            line = getattr(error, "lineno", None) or _line_within(error, str(self.folder))
             where = f"{self.folder / (getattr(error, 'name', None) or name)}{f':{line}' if line else ''}"
-            raise RenderingError(f"{where}: {error.message}") from None
+            raise RenderingError(f"{where}: {_why(error)}") from None
 
     def _article(self, article: Article) -> ArticleView:
         return ArticleView(
@@ -137,6 +138,16 @@ class Renderer:
             date_text=shown_date(article.published.astimezone(self.zone), self.site.language),
             reading_text=f"{article.reading_minutes} min read", image=article.image,
         )  # fmt: skip
+
+
+def _why(error: Exception) -> str:
+    return (error.message if isinstance(error, TemplateError) else f"{type(error).__name__}: {error}") or type(error).__name__
+
+
+def _line_within(error: Exception, folder: str) -> int | None:
+    """The line of a template that an error came from."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(folder)]
+    return frames[-1].lineno if frames else None
 
 
 def _no_includes(path: str) -> str:

@@ -42,14 +42,17 @@ class Due:
 
 def outlook(press: Press, now: datetime) -> Due:
     """What the schedule would do with a digest."""
-    trigger = trigger_of(press)
+    trigger, name = trigger_of(press), press.digest.name
     moment = trigger.last_due(now, timedelta(hours=press.digest.late_hours))
+    coming = trigger.get_next_fire_time(None, now)
     with reading(press.engine) as connection:
         ledger = Ledger(connection)
-        last = ledger.last(press.digest.name)
-        made = ledger.edition(press.digest.name, moment.date()) if moment else None
-    missed = moment.date() if moment and made is None else None
-    return Due(press.digest.name, trigger.get_next_fire_time(None, now), missed, last)
+        last = ledger.last(name)
+        missed = moment.date() if moment and not ledger.is_made(name, moment.date()) else None
+        # A date has one edition, at whatever time it was sent.
+        while coming and ledger.is_made(name, coming.date()):
+            coming = trigger.get_next_fire_time(coming, coming)
+    return Due(name, coming, missed, last)
 
 
 class Schedule:
@@ -73,6 +76,8 @@ class Schedule:
         self._stop = threading.Event()
         # One edition at a time in this process; the ledger keeps other processes apart.
         self._turn = threading.Lock()
+        self._said: dict[str, str] = {}
+        self._catching = threading.Lock()
         self._scheduler = BackgroundScheduler(timezone="UTC")
 
     def start(self) -> None:
@@ -81,12 +86,12 @@ class Schedule:
         options = {"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
         for press in self._presses:
             self._scheduler.add_job(self.run_due, trigger_of(press), args=[press], id=press.digest.name, **options)
-        self._scheduler.add_job(self.sweep, "interval", seconds=SWEEP_SECONDS, id="sweep", **options)
+        self._scheduler.add_job(self.catch_up, "interval", seconds=SWEEP_SECONDS, id="catch-up", **options)
         for number, work in enumerate(self._beside):
             self._scheduler.add_job(work, "interval", seconds=SWEEP_SECONDS, id=f"beside-{number}", **options)
             # And once at the start.
             self._scheduler.add_job(work, id=f"beside-{number}-at-first", **options)
-        self._scheduler.add_job(self.catch_up, id="catch-up", **options)
+        self._scheduler.add_job(self.catch_up, id="catch-up-at-first", **options)
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -95,10 +100,15 @@ class Schedule:
         self._scheduler.shutdown(wait=True)
 
     def catch_up(self) -> None:
-        """Takes up unfinished editions, then those that are late but within their window."""
-        self.sweep()
-        for press in self._presses:
-            self.run_due(press)
+        """Takes up unfinished editions, then those that are late but within their window, and those that failed to be made."""
+        if self._stop.is_set() or not self._catching.acquire(blocking=False):
+            return
+        try:
+            for press in self._presses:
+                self._guarded(press, lambda press=press: self._go_on(press))  # type: ignore[misc]
+                self.run_due(press)
+        finally:
+            self._catching.release()
 
     def run_due(self, press: Press) -> None:
         """Makes and sends the edition that is due, if it is due and there is none. Errors are logged, not raised."""
@@ -109,21 +119,25 @@ class Schedule:
             return
 
         def work() -> None:
+            with reading(press.engine) as connection:
+                if Ledger(connection).is_made(press.digest.name, moment.date()):
+                    return
             made = make(press, moment.date(), now, scheduled=True)
-            if made.edition is None:
-                log.info("%s", made.reason)
-            else:
+            if made.edition:
                 self._send(press, made.edition)
+            elif made.reason != self._said.get(press.digest.name):
+                self._said[press.digest.name] = made.reason
+                log.info("%s", made.reason)
 
         self._guarded(press, work)
 
-    def sweep(self) -> None:
+    def _go_on(self, press: Press) -> None:
         """Goes on with every unfinished edition of which something is due."""
-        for press in self._presses:
-            with reading(press.engine) as connection:
-                edition = Ledger(connection).unfinished(press.digest.name)
-            if edition and not self._stop.is_set():
-                self._guarded(press, lambda press=press, edition=edition: self._send(press, edition))  # type: ignore[misc]
+        with reading(press.engine) as connection:
+            editions = Ledger(connection).unfinished(press.digest.name, self._clock())
+        for edition in editions:
+            if not self._stop.is_set():
+                self._send(press, edition)
 
     def _guarded(self, press: Press, work: Callable[[], None]) -> None:
         with self._turn:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from content.database import reading, writing
 from content.settings import SiteSettings
@@ -21,7 +23,7 @@ from newsletter.maildir import MaildirTransport
 from newsletter.message import Letter, Recipient
 from newsletter.settings import NewsletterSettings
 from newsletter.smtp import SmtpTransport
-from newsletter.transport import LostReplyError, Message, Outcome, Reply, Transport, TransportAddress, TransportError
+from newsletter.transport import LostReplyError, Message, Outcome, Reply, Transport, TransportAddress
 
 BATCH = 200
 """Deliveries that are claimed at once."""
@@ -60,7 +62,7 @@ def open_transport(root: Path, site: SiteSettings, settings: NewsletterSettings)
     password = settings.smtp_password.get_secret_value() if settings.smtp_password else ""
     return SmtpTransport(
         address, hello=site.host, user=settings.smtp_user or "", password=password,
-        timeout=settings.timeout_seconds, ca_file=settings.ca_file,
+        timeout=settings.timeout_seconds, ca_file=root / settings.ca_file if settings.ca_file else None,
     )  # fmt: skip
 
 
@@ -78,6 +80,9 @@ class Sending:
         self.me = holder.my_name()
         self._resend = press.newsletter.in_doubt == "resend"
         self._letters: dict[int, Letter] = {}
+        self._batch: list[Claimed] = []
+        self._current: Claimed | None = None
+        self._is_written = False
         self._unsettled: tuple[Claimed, Reply] | None = None
 
     @property
@@ -89,21 +94,27 @@ class Sending:
 
         Raises ``TransportError`` when the server is away or refuses us; what was not sent stays in the ledger.
         """
+        with holder.at_work(self.me):
+            return self._run(edition, progress)
+
+    def _run(self, edition: Edition, progress: Callable[[int], None] | None) -> Account:
         with writing(self._engine) as connection:
             ledger = Ledger(connection)
             doubtful = ledger.recover(edition, self.clock(), resend=self._resend)
             self._letters = {
-                variant: Letter(self.press.sender, edition.digest, self.press.digest.title, edition.local_date, rendering)
+                variant: self.press.letter(rendering, edition.local_date)
                 for variant, rendering in ledger.renderings(edition).items()
             }
         sent = 0
         try:
-            while not self.stop.is_set() and (batch := self._claim(edition)):
-                for number, claimed in enumerate(batch):
-                    if self.stop.is_set() or not self._send(claimed, batch[number + 1 :], progress):
-                        continue
-                    sent += 1
-                self._flush(batch)
+            while not self.stop.is_set() and self._claim(edition):
+                for claimed in self._batch:
+                    if not self.stop.is_set() and self._send(claimed, progress):
+                        sent += 1
+                self._flush()
+        except BaseException:
+            self._leave()
+            raise
         finally:
             self.transport.close()
         with writing(self._engine) as connection:
@@ -112,11 +123,14 @@ class Sending:
 
     def _claim(self, edition: Edition) -> list[Claimed]:
         with writing(self._engine) as connection:
-            return Ledger(connection).claim(edition, self.me, self.clock(), BATCH)
+            self._batch = Ledger(connection).claim(edition, self.me, self.clock(), BATCH)
+        return self._batch
 
-    def _send(self, claimed: Claimed, rest: list[Claimed], progress: Callable[[int], None] | None) -> bool:
+    def _send(self, claimed: Claimed, progress: Callable[[int], None] | None) -> bool:
         """Sends one message; says whether the server took it."""
+        self._current, self._is_written = claimed, False
         if not self._start(claimed):
+            self._current = None
             return False
         try:
             reply = self.transport.send(self._message(claimed), lambda: self._ended(claimed))
@@ -125,15 +139,10 @@ class Sending:
         except LostReplyError as error:
             with writing(self._engine) as connection:
                 Ledger(connection).doubt(claimed, str(error), self.clock(), resend=self._resend)
+            self._current = None
             return False
-        except TransportError:
-            with writing(self._engine) as connection:
-                ledger = Ledger(connection)
-                ledger.hand_back(claimed, self.clock())
-                ledger.release(rest, self.me)
-            raise
         # Recorded together with the start of the next message: one durable commit a message.
-        self._unsettled = (claimed, reply)
+        self._unsettled, self._current = (claimed, reply), None
         if progress and reply.outcome is Outcome.ACCEPTED:
             progress(1)
         return reply.outcome is Outcome.ACCEPTED
@@ -149,13 +158,31 @@ class Sending:
     def _ended(self, claimed: Claimed) -> None:
         with writing(self._engine) as connection:
             Ledger(connection).ended(claimed)
+        self._is_written = True
 
-    def _flush(self, batch: list[Claimed]) -> None:
+    def _flush(self) -> None:
         with writing(self._engine) as connection:
             ledger = Ledger(connection)
             self._settle(ledger)
-            ledger.release(batch, self.me)
+            ledger.release(self._batch, self.me)
         self._unsettled = None
+
+    def _leave(self) -> None:
+        """Records what is known when the sending breaks off, and gives back the rest.
+
+        Where that fails as well, the next sending finds what this one holds, and that it is at work no more.
+        """
+        with suppress(SQLAlchemyError):
+            with writing(self._engine) as connection:
+                ledger = Ledger(connection)
+                self._settle(ledger)
+                if self._current and self._is_written:
+                    words = "the sending broke off while the message was on the wire"
+                    ledger.doubt(self._current, words, self.clock(), resend=self._resend)
+                elif self._current:
+                    ledger.hand_back(self._current, self.clock())
+                ledger.release(self._batch, self.me)
+            self._unsettled = self._current = None
 
     def _settle(self, ledger: Ledger) -> None:
         if self._unsettled:

@@ -43,8 +43,9 @@ class NewsletterSettings(Section):
     @field_validator("unsubscribe_path")
     @classmethod
     def _names_the_token(cls, path: str) -> str:
-        if "{token}" not in path or path.replace("{token}", "").count("{"):
-            raise ValueError("must be a path below the site that contains {token}, such as 'unsubscribe/{token}'")
+        plain = path.replace("{token}", "")
+        if plain == path or not plain.isascii() or any(sign in plain for sign in '{} <>"') or not plain.isprintable():
+            raise ValueError("must be an ASCII path below the site that contains {token}, such as 'unsubscribe/{token}'")
         return path
 
     @field_validator("secret_key")
@@ -53,6 +54,17 @@ class NewsletterSettings(Section):
         if key and len(key.get_secret_value()) < 16:
             raise ValueError("must have at least 16 characters")
         return key
+
+    @model_validator(mode="after")
+    def _login_is_whole_and_private(self) -> Self:
+        at = TransportAddress.parse(self.transport)
+        user = self.smtp_user or at.user
+        if (self.smtp_password or self.smtp_password_file) and not user:
+            raise ValueError("smtp_password is set but no smtp_user: set both, or neither")
+        near = at.host in ("localhost", "::1") or at.host.startswith("127.")
+        if user and at.scheme == "smtp" and not near:
+            raise ValueError("smtp_user and password would go over the wire in clear: use smtp+starttls:// or smtps://")
+        return self
 
 
 SECRETS = ("secret_key", "smtp_password")

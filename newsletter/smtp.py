@@ -13,6 +13,8 @@ from newsletter.transport import LostReplyError, Message, Outcome, Reply, Transp
 
 _POLICY = re.compile(r"^5\.7\.\d+")
 """Enhanced status codes (RFC 3463) that mean us, not the recipient."""
+_IN_A_ROW = 3
+"""Messages that fail for a reason that is not their recipients', before the sending stops: one may be unlucky."""
 _STUFFING = re.compile(rb"(?m)^\.")
 
 
@@ -44,6 +46,7 @@ class SmtpTransport:
         self._timeout = timeout
         self._ca_file = ca_file
         self._server: smtplib.SMTP | None = None
+        self._failures = 0
 
     def send(self, message: Message, before_the_end: Callable[[], None] = nothing) -> Reply:
         for fresh in (False, True):
@@ -55,7 +58,7 @@ class SmtpTransport:
                 # Nothing of the message was written yet: a server may close a connection after so many messages.
                 self._drop()
                 if fresh and isinstance(error, _ClosingError):
-                    return Reply(Outcome.DEFERRED, _words(error))
+                    return self._failure(_words(error))
                 if fresh:
                     raise TransportError(f"{self.address}: the connection broke ({_words(error)})") from None
                 continue
@@ -131,7 +134,11 @@ class SmtpTransport:
             if code == 354:
                 return None
         reply = self._reply(code, words)
-        server.rset()
+        try:
+            server.rset()
+        except (smtplib.SMTPException, OSError):
+            # It said what it had to say; the next message goes over another connection.
+            self._drop()
         return reply
 
     def _data(self, server: smtplib.SMTP, message: Message, before_the_end: Callable[[], None]) -> Reply:
@@ -142,7 +149,7 @@ class SmtpTransport:
         except (smtplib.SMTPServerDisconnected, OSError) as error:
             # Without its final dot no server takes a message (RFC 5321 4.1.1.4).
             self._drop()
-            raise TransportError(f"{self.address}: the connection broke within a message ({_words(error)})") from None
+            return self._failure(f"the connection broke within the message ({_words(error)})")
         try:
             before_the_end()
         except BaseException:
@@ -161,13 +168,19 @@ class SmtpTransport:
 
     def _reply(self, code: int, words: bytes) -> Reply:
         said = _said(code, words)
+        if code >= 500 and _POLICY.match(words.decode("utf-8", "replace")):
+            return self._failure(f"the server refuses us, not the recipient ({said})")
+        self._failures = 0
         if 200 <= code < 300:
             return Reply(Outcome.ACCEPTED, said)
-        if 400 <= code < 500:
-            return Reply(Outcome.DEFERRED, said)
-        if _POLICY.match(words.decode("utf-8", "replace")):
-            raise TransportError(f"{self.address}: the server refuses us, not the recipient ({said})")
-        return Reply(Outcome.REFUSED, said)
+        return Reply(Outcome.DEFERRED if 400 <= code < 500 else Outcome.REFUSED, said)
+
+    def _failure(self, said: str) -> Reply:
+        """A message that failed by no fault of its recipient: to be tried again, or, after several, the end of the sending."""
+        self._failures += 1
+        if self._failures >= _IN_A_ROW:
+            raise TransportError(f"{self.address}: {said}")
+        return Reply(Outcome.DEFERRED, said)
 
 
 def _said(code: int, words: bytes | str) -> str:

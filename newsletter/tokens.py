@@ -45,8 +45,11 @@ def load_key(path: Path, *, create: bool) -> str:
         if not create:
             raise ConfigError(f"{path}: there is no key in this file, and links cannot be signed without one") from None
         key = secrets.token_urlsafe(32)
-        path.touch(mode=0o600)
-        path.write_text(key + "\n", "ascii")
+        try:
+            path.touch(mode=0o600)
+            path.write_text(key + "\n", "ascii")
+        except OSError as error:
+            raise ConfigError(f"{path}: a new key cannot be written ({error.strerror})") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: the key cannot be read ({error})") from None
     if len(key) < 16:

@@ -50,7 +50,7 @@ def nothing() -> None:
 
 
 class Transport(Protocol):
-    """A way of sending. Use it as a context manager; it connects when first needed."""
+    """A way of sending. It connects when first needed."""
 
     def send(self, message: Message, before_the_end: Callable[[], None] = nothing) -> Reply:
         """Sends one message. Raises ``TransportError`` when it was surely not sent, ``LostReplyError`` when unsure.

