@@ -6,14 +6,16 @@ import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from content import sqlite
 from content.archive import Archive
-from content.errors import ConfigError
+from content.article import Article, Summary
+from content.errors import ConfigError, DatelineError
 from content.intake import Hook, Intake, Report
 from content.keeping import Keeper
 from content.reading import Reader
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     # A publish does without them, and starts sooner.
     from sqlalchemy import Engine
 
+    from content.settings import SiteSettings
     from newsletter.editions import Press
     from newsletter.tokens import Tokens
 
@@ -76,13 +79,36 @@ class Site:
             raise ConfigError(f"{folder}: this folder does not exist; name a path, or set content.articles")
         return [folder]
 
-    def check(self, paths: Sequence[Path], now: datetime, progress: Progress) -> Report:
-        """Reads articles and reports; touches neither database nor files."""
+    def check(self, paths: Sequence[Path], now: datetime, progress: Progress) -> tuple[Report, list[str]]:
+        """Reads articles and reports; says besides what is wrong with templates. Touches neither database nor files."""
         from content.database import raw, writing
         from dateline.store import memory_store
 
         with writing(memory_store()) as connection:
-            return self._take(Keeper(raw(connection)), self.paths(paths), now, progress)
+            keeper = Keeper(raw(connection))
+            report = self._take(keeper, self.paths(paths), now, progress)
+            articles = keeper.public(now, limit=max([1, *(digest.limit for digest in self.settings.digest)]))
+        return report, self._check_templates(articles, now)
+
+    def _check_templates(self, articles: Sequence[Article], now: datetime) -> list[str]:
+        """Renders everything that is made from templates, with the newest articles or with a made-up one."""
+        from newsletter.rendering import Renderer
+
+        ours = self.settings
+        shown = list(articles) or [_made_up(ours.site, now)]
+        wrong = []
+        for digest in ours.digest:
+            zone = ZoneInfo(digest.timezone) if digest.timezone else ours.site.zone
+            renderer = Renderer(self.root, ours.site, ours.newsletter, digest, zone)
+            try:
+                renderer.render(shown[: digest.limit], now.astimezone(zone).date(), "check")
+            except DatelineError as error:
+                wrong.append(str(error))
+        try:
+            self._publisher().check(shown[0])
+        except DatelineError as error:
+            wrong.append(str(error))
+        return list(dict.fromkeys(wrong))
 
     def publish(
         self, paths: Sequence[Path], now: datetime, progress: Progress, *, dry_run: bool = False, withdraw_many: bool = False
@@ -188,7 +214,23 @@ class Site:
         if ours.secret_key:
             return Tokens(ours.secret_key.get_secret_value())
         named = ours.secret_key_file
-        return Tokens(load_key(self.root / (named or KEY_FILE), create=named is None))
+        path = self.root / (named or KEY_FILE)
+        if not path.exists() and (day := self._signed()):
+            raise ConfigError(
+                f"{path}: the key is missing, but the links in messages up to {day} were signed with it: restore it from your "
+                "backup; if it is lost, write any secret of 16 characters or more into the file, and those links are dead"
+            )
+        return Tokens(load_key(path, create=named is None))
+
+    def _signed(self) -> date | None:
+        """The day of the newest edition that anybody got."""
+        from content.database import reading
+        from newsletter.ledger import Ledger
+
+        if not self.database.exists():
+            return None
+        with reading(self.engine) as connection:
+            return Ledger(connection).signed()
 
     def digest(self, name: str) -> DigestSettings:
         """The digest of this name. Raises ``ConfigError`` naming those there are."""
@@ -202,6 +244,13 @@ class Site:
         from newsletter.editions import Press
 
         return Press(self.root, self.engine, self.settings.site, self.settings.newsletter, digest, self.tokens)
+
+
+def _made_up(site: SiteSettings, now: datetime) -> Article:
+    """An article for trying templates where there is none yet."""
+    url = site.absolute("articles/sample/")
+    summary = Summary("What happened, in a sentence.", written=True)
+    return Article("tag:sample", "sample", url, "A sample", summary, "<p>What happened, at length.</p>", now, now)
 
 
 def defaults() -> Path:

@@ -24,11 +24,11 @@ from feeds.opml import opml
 from feeds.settings import FeedSettings
 
 if TYPE_CHECKING:
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+    from content.templates import Templates
 
 
 class PageError(DatelineError):
-    """A template is missing or wrong."""
+    """A file beside the templates is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,26 +142,28 @@ class Pages:
 
     @cached_property
     def fingerprint(self) -> bytes:
-        """Changes with any file of the templates' folder."""
+        """Changes with any file of the templates' folder, or below it."""
         found = hashlib.blake2b(digest_size=16)
-        for path in sorted(path for path in self.folder.glob("*") if path.is_file()):
-            found.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+        for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):
+            found.update(f"{path.relative_to(self.folder)}\0{path.stat().st_size}\0".encode())
             found.update(path.read_bytes())
         return found.digest()
 
     @cached_property
-    def _environment(self) -> ImmutableSandboxedEnvironment:
+    def _templates(self) -> Templates:
         # Loaded when there is something to render.
-        from jinja2 import FileSystemLoader, StrictUndefined
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
+        from content.templates import Templates
 
-        return ImmutableSandboxedEnvironment(
-            loader=FileSystemLoader(self.folder),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        return Templates(self.folder, autoescape=True)
+
+    def check(self, article: Article, feeds: Sequence[Feed]) -> None:
+        """Renders every kind of page once. Raises ``TemplateProblem`` or ``PageError`` for the first that is wrong."""
+        counts = {feed.folder: 1 for feed in feeds}
+        self.article(article, feeds, self.path_of(article))
+        self.feed(feeds[0], [article], feeds, counts)
+        self.front([article], feeds, counts)
+        self.feeds(feeds, counts)
+        self.assets()
 
     def path_of(self, article: Article) -> str:
         """Where an article's page lies, below the public folder."""
@@ -224,18 +226,9 @@ class Pages:
             ) from None
 
     def _render(self, name: str, path: str, **views: object) -> bytes:
-        from jinja2 import TemplateError
-
         root = "../" * path.count("/") or "./"
-        try:
-            template = self._environment.get_template(name)
-            page = template.render(
-                site=self._site_view, stylesheet_url=f"{root}style.css", feeds_url=self.site.absolute(INDEX), **views
-            )
-        except TemplateError as error:
-            where = f"{self.folder / (getattr(error, 'filename', None) or name)}"
-            line = getattr(error, "lineno", None)
-            raise PageError(f"{where}{f':{line}' if line else ''}: {error.message}") from None
+        given = {"site": self._site_view, "stylesheet_url": f"{root}style.css", "feeds_url": self.site.absolute(INDEX)}
+        page = self._templates.render(name, given | views)
         # What people click and see is relative, so that the pages work from any place they are looked at.
         return self._own.sub(lambda match: match[1] + root, page).encode("utf-8")
 

@@ -15,6 +15,7 @@ from content.documents import version_of
 from content.settings import ContentSettings, SiteSettings
 from feeds.builder import Builder
 from feeds.cache import Cache
+from feeds.catalogue import catalogue
 from feeds.entries import EntryBuilder
 from feeds.hubs import HubReport, Hubs
 from feeds.run import Run, Step, digest
@@ -103,6 +104,11 @@ class Publisher:
                 cache.close()
                 self.shelf.close()
         return self.shelf.outcome
+
+    def check(self, article: Article) -> None:
+        """Renders every kind of page with an article. Raises ``DatelineError`` for what is wrong with the templates."""
+        if self.pages:
+            self.pages.check(article, catalogue([], self.site, self.settings, self.combined))
 
     def outputs(self) -> list[tuple[str, int, int]]:
         """Every file that was put into the public folder: path, bytes, time of change (ns). Archive documents are left out."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,19 +9,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import mjml
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from content.article import Article, Image
 from content.dates import shown_date
-from content.errors import DatelineError
 from content.settings import SiteSettings
+from content.templates import TemplateProblem, Templates
 from content.text import one_line, shorten
 from newsletter.settings import DigestSettings, NewsletterSettings
-
-
-class RenderingError(DatelineError):
-    """A template is missing or wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +75,12 @@ class Renderer:
         self.digest = digest
         self.zone = zone
         self.folder = root / newsletter.templates
-        loader = FileSystemLoader(self.folder)
         # Article text is data: autoescape keeps it text in MJML, and MJML keeps it text in HTML.
-        self._markup = ImmutableSandboxedEnvironment(
-            loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-        )
-        self._text = ImmutableSandboxedEnvironment(
-            loader=loader, autoescape=False, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-        )  # fmt: skip
+        self._markup = Templates(self.folder, autoescape=True)
+        self._text = Templates(self.folder, autoescape=False)
 
     def render(self, articles: Sequence[Article], day: date, slot: str) -> Rendering:
-        """The rendering of an edition of ``day`` with these articles. Raises ``RenderingError`` naming file and line."""
+        """The rendering of an edition of ``day`` with these articles. Raises ``TemplateProblem`` naming file and line."""
         shown = [self._article(article) for article in articles]
         site = SiteView(self.site.title, f"{self.site.url}/", self.site.description, self.site.language)
         digest = DigestView(self.digest.name, self.digest.title)
@@ -107,29 +95,19 @@ class Renderer:
             "reason": f"You get this because you joined {self.digest.title} from {self.site.title}.",
             "postal_address": self.newsletter.postal_address,
         }
-        return Rendering(subject, self._html(views), self._render(self._text, "digest.txt", views), slot)
+        return Rendering(subject, self._html(views), self._text.render("digest.txt", views), slot)
 
     def _subject(self, views: dict[str, object]) -> str:
-        try:
-            written = self._text.from_string(self.digest.subject).render(views)
-        except Exception as error:
-            raise RenderingError(f"the subject template of the digest {self.digest.name!r}: {_why(error)}") from None
+        what = f"the subject template of the digest {self.digest.name!r}"
+        written = self._text.render_line(self.digest.subject, views, what)
         return shorten(one_line(written), 200) or self.digest.title
 
     def _html(self, views: dict[str, object]) -> str:
-        markup = self._render(self._markup, "digest.mjml", views)
+        markup = self._markup.render("digest.mjml", views)
         try:
             return mjml.mjml2html(markup, disable_comments=False, fonts={}, include_loader=_no_includes)
         except (OSError, ValueError, RuntimeError) as error:
-            raise RenderingError(f"{self.folder / 'digest.mjml'}: is not valid MJML ({error})") from None
-
-    def _render(self, environment: ImmutableSandboxedEnvironment, name: str, views: dict[str, object]) -> str:
-        try:
-            return environment.get_template(name).render(views)
-        except Exception as error:
-            line = getattr(error, "lineno", None) or _line_within(error, str(self.folder))
-            where = f"{self.folder / (getattr(error, 'name', None) or name)}{f':{line}' if line else ''}"
-            raise RenderingError(f"{where}: {_why(error)}") from None
+            raise TemplateProblem(f"{self.folder / 'digest.mjml'}: is not valid MJML ({error})") from None
 
     def _article(self, article: Article) -> ArticleView:
         return ArticleView(
@@ -138,16 +116,6 @@ class Renderer:
             date_text=shown_date(article.published.astimezone(self.zone), self.site.language),
             reading_text=f"{article.reading_minutes} min read", image=article.image,
         )  # fmt: skip
-
-
-def _why(error: Exception) -> str:
-    return (error.message if isinstance(error, TemplateError) else f"{type(error).__name__}: {error}") or type(error).__name__
-
-
-def _line_within(error: Exception, folder: str) -> int | None:
-    """The line of a template that an error came from."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(folder)]
-    return frames[-1].lineno if frames else None
 
 
 def _no_includes(path: str) -> str:

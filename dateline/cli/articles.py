@@ -48,17 +48,19 @@ def check(context: typer.Context, paths: PathsArgument = None, site: SiteOption 
 
     place = open_site(context, site)
     with output.progress() as progress:
-        report = place.check(paths or [], clock.now(), progress)
+        report, wrong = place.check(paths or [], clock.now(), progress)
     if wants_json(context, as_json):
-        output.print_json({"files": report.files, "problems": [_problem(problem) for problem in report.problems]})
+        problems = [_problem(problem) for problem in report.problems]
+        output.print_json({"files": report.files, "problems": problems, "templates": wrong})
     else:
         output.print_problems(report.problems, limit=None)
         errors, warnings = len(report.errors), len(report.problems) - len(report.errors)
         good = output.counted(report.files, "file")
-        output.say(
-            f"{good} read: {output.counted(errors, 'error')}, {output.counted(warnings, 'warning')}; config.toml is fine"
-        )
-    if report.errors:
+        for problem in wrong:
+            output.complain(problem)
+        state = "config.toml and the templates are fine" if not wrong else "the templates need attention"
+        output.say(f"{good} read: {output.counted(errors, 'error')}, {output.counted(warnings, 'warning')}; {state}")
+    if report.errors or wrong:
         raise typer.Exit(1)
 
 

@@ -191,3 +191,23 @@ def test_run_sends_what_is_due_and_stops_on_sigterm(dateline: Program, site: Pat
     assert "Traceback" not in told
     again = json.loads(dateline("digest", "send", "daily", "--json", **transport(server)).stdout)
     assert again["sent_now"] == 0
+
+
+def test_a_key_that_is_lost_is_not_replaced_once_messages_are_out(dateline: Program, site: Path) -> None:
+    """Invariant 20: their links for leaving work for ever."""
+    publish_some(dateline, site)
+    dateline("subscribers", "add", "ann@example.com", "--confirmed")
+    dateline("digest", "send", "daily")
+    (site / "dateline.key").unlink()
+    refused = dateline("digest", "preview", "daily", code=2)
+    assert "restore it from your backup" in refused.stderr
+    assert not (site / "dateline.key").exists()
+    (site / "dateline.key").write_text("another secret, long enough\n")
+    dateline("digest", "preview", "daily")
+
+
+def test_the_demonstration_leaves_a_site_with_members_alone(dateline: Program, site: Path) -> None:
+    publish_some(dateline, site)
+    dateline("subscribers", "add", "ann@example.com", "--confirmed")
+    assert "this site has members" in dateline("demo", code=2).stderr
+    assert json.loads(dateline("subscribers", "list", "--json").stdout)[0]["email"] == "ann@example.com"

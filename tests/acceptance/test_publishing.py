@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import feedparser
+import pytest
 from programs import PROGRAM, Program, write_article
 
 
@@ -80,6 +81,25 @@ def test_check_reports_and_writes_nothing(dateline: Program, site: Path) -> None
     done = dateline("check", code=1)
     assert "2026-11-02-bad.md:3: error" in done.stderr
     assert set(site.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("file", "wrong", "said"),
+    [
+        ("config.toml", 'subject = "{{ articles[0].headline }}"', "subject template of the digest 'daily'"),
+        ("config.toml", 'subject = "{{ 1 / 0 }}"', "ZeroDivisionError"),
+        ("templates/digest.mjml", "<mjml>{{ nothing }}</mjml>", "digest.mjml:1: 'nothing' is undefined"),
+        ("templates/article.html", "one\n{{ article.title + 1 }}", "article.html:2: TypeError"),
+        ("templates/feeds.html", "{% for %}", "feeds.html:1:"),
+    ],
+)
+def test_check_renders_every_template(dateline: Program, site: Path, file: str, wrong: str, said: str) -> None:
+    assert "templates are fine" in dateline("check").stdout
+    path = site / file
+    path.write_text(path.read_text() + wrong + "\n" if file == "config.toml" else wrong)
+    done = dateline("check", code=1)
+    assert said in done.stderr
+    assert "templates need attention" in done.stdout
 
 
 def test_a_dry_run_writes_nothing_and_says_what_it_would(dateline: Program, site: Path) -> None:

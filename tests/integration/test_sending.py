@@ -13,9 +13,10 @@ from mailroom import ROOT, Desk, Server
 from sqlalchemy.exc import OperationalError
 
 from content.database import reading
+from content.templates import TemplateProblem
 from newsletter.headers import HeaderError
 from newsletter.ledger import DeliveryState, Ledger
-from newsletter.rendering import Renderer, RenderingError
+from newsletter.rendering import Renderer
 from newsletter.schedule import Schedule
 from newsletter.sending import Sending, open_transport
 from newsletter.smtp import SmtpTransport
@@ -171,7 +172,7 @@ def test_an_edition_that_failed_to_be_made_is_made_by_a_later_look(desk: Desk, s
     desk.join(ANN)
     schedule = Schedule([desk.press], lambda: open_transport(ROOT, desk.press.site, desk.press.newsletter), lambda: desk.now)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Renderer, "render", lambda *arguments: (_ for _ in ()).throw(RenderingError("a wrong template")))
+        patch.setattr(Renderer, "render", lambda *arguments: (_ for _ in ()).throw(TemplateProblem("a wrong template")))
         schedule.catch_up()
     assert server.taken == []
     desk.now += timedelta(minutes=5)
