@@ -158,14 +158,14 @@ class Archive:
         return None if first is None else moment(first)
 
     def addresses(self, now: datetime) -> tuple[list[str], dict[str, str]]:
-        """Slugs of withdrawn articles, and slugs that were left with the slug that each leads to now."""
+        """Slugs of articles that readers had and lost, and slugs that were left with the slug that each leads to now."""
         live = "a.state IN ('published', 'scheduled') AND a.published <= ?"
         taken = f"SELECT slug FROM articles a WHERE {live}"
         text = sql_text(now)
         gone = self._connection.execute(
-            f"""SELECT a.slug FROM articles a WHERE a.state = 'withdrawn' AND a.slug NOT IN ({taken}) UNION
+            f"""SELECT a.slug FROM articles a WHERE a.withdrawn_at IS NOT NULL AND a.slug NOT IN ({taken}) UNION
             SELECT l.slug FROM left_addresses l JOIN articles a ON a.number = l.article
-            WHERE a.state = 'withdrawn' AND l.slug NOT IN ({taken}) ORDER BY 1""",
+            WHERE a.withdrawn_at IS NOT NULL AND l.slug NOT IN ({taken}) ORDER BY 1""",
             (text, text),
         )
         moved = self._connection.execute(

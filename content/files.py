@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +18,12 @@ MANY = 400
 """From this many files on a second process is worth its start."""
 
 BATCH = 100
+
+FOREIGN = frozenset({".docx", ".doc", ".odt", ".rtf", ".pages", ".rst", ".adoc", ".org", ".mdx", ".epub"})
+"""Texts that an editor may expect to be read and that are not."""
+
+Listing = tuple[str, tuple[int, int, int]]
+"""A file as a folder lists it: its path from there, and size, mtime and ctime (ns)."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -35,14 +41,17 @@ def signature_of(path: str | Path) -> Signature:
     return stat.st_size, stat.st_mtime_ns
 
 
-def article_files(folder: Path) -> Iterator[tuple[str, tuple[int, int, int]]]:
-    """The article files in a folder and below it: path from there, and size, mtime and ctime (ns).
+def article_files(folder: Path, apart: Collection[str] = (), others: list[str] | None = None) -> Iterator[Listing]:
+    """The article files in a folder and below it.
 
-    Hidden files, those whose name begins with an underscore and notes to the team are none.
+    Hidden files, those whose name begins with an underscore and notes to the team are none, nor is what lies in a folder
+    that is to be left ``apart`` (whole paths). Texts that cannot be read are added to ``others``.
     """
     waiting = [""]
     while waiting:
         below = waiting.pop()
+        if apart and f"{folder}/{below}".rstrip("/") in apart:
+            continue
         with os.scandir(folder / below) as entries:
             for entry in entries:
                 name = entry.name
@@ -53,6 +62,8 @@ def article_files(folder: Path) -> Iterator[tuple[str, tuple[int, int, int]]]:
                 elif name[name.rfind(".") :].lower() in SUFFIXES and name not in NOTES and entry.is_file():
                     stat = entry.stat()
                     yield below + name, (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+                elif others is not None and name[name.rfind(".") :].lower() in FOREIGN:
+                    others.append(below + name)
 
 
 def in_batches(work: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]) -> Iterator[list[Result]]:

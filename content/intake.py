@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from content.archive import LIVE
 from content.article import Article, State
-from content.documents import from_document, to_document
-from content.errors import ConfigError, Problem, Severity
-from content.files import SUFFIXES, Signature, article_files, in_batches, signature_of
+from content.errors import Problem, Severity
+from content.files import Listing, Signature, in_batches
 from content.keeping import Keeper, Kept, Origin
-from content.media import unpacked
+from content.read_files import Hook, Read, ReadFiles
 from content.reading import Reader, Reading
-
-RACY_NS = 2_000_000_000
-"""A file changed this shortly before it was read may change again without a trace in its times; it is read anew."""
+from content.survey import Survey, source_of
 
 GUARD = 20
-"""More files than this do not vanish at once unless the editor says so."""
-
+"""More files than this do not vanish from a folder at once unless the editor says so."""
 
 EMPTIED = 5
 """As many files or more do not vanish when none is left, either."""
@@ -52,15 +45,21 @@ class Event:
 
 @dataclass(slots=True)
 class Report:
-    """What an intake did. ``files`` were looked at; ``unchanged`` of them needed no reading, ``drafts`` are kept back."""
+    """What an intake did. ``files`` were looked at; ``unchanged`` of them say what they said before, ``drafts`` are kept back.
+
+    ``refreshed`` are those whose articles came out different by other settings alone.
+    """
 
     files: int = 0
     unchanged: int = 0
+    refreshed: int = 0
     drafts: int = 0
     events: list[Event] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     beside: dict[str, Signature] = field(default_factory=dict)
     """The files that articles lead to, by their whole paths, as they were when the articles were read."""
+    listings: dict[str, list[Listing]] = field(default_factory=dict)
+    """What the folders held when they were looked at, by their whole paths."""
 
     @property
     def errors(self) -> list[Problem]:
@@ -70,138 +69,59 @@ class Report:
         return sum(event.change is change for event in self.events)
 
 
-Hook = Callable[[list[Article]], None]
-"""Told of the articles that were read, perhaps in another process, so that work on them can begin there."""
-
-
-class PathError(ConfigError):
-    """A path that is neither a file nor a folder, nor one that an article came from."""
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A file that was read, and what it was like when that was done."""
-
-    reading: Reading
-    origin: Origin
-
-    def __reduce__(self) -> tuple[object, ...]:
-        # Between processes the article travels as it is kept, which takes a fraction of the time.
-        said, origin = self.reading, self.origin
-        document = None if said.article is None else to_document(said.article)
-        rest = (said.problems, said.digest, said.dated, said.revised, said.other_slug, said.slug_line, said.beside)
-        return _received, (str(said.path), document, rest, astuple(origin))
-
-
-def _received(path: str, document: bytes | None, rest: tuple[Any, ...], origin: tuple[Any, ...]) -> Read:
-    article = None if document is None else from_document(document)
-    return Read(Reading(Path(path), article, *rest), Origin(*origin))
-
-
 class Intake:
     """Takes articles into an archive.
 
     ``root`` is the site's folder: files below it are remembered by their path from there, so that the site can be
-    moved. ``withdraw_many`` allows that more than :data:`GUARD` articles and over half of a folder vanish at once.
+    moved; ``apart`` are folders of the site's own. ``withdraw_many`` allows that however many articles vanish at once.
     """
 
-    def __init__(self, archive: Keeper, reader: Reader, root: Path, *, withdraw_many: bool = False) -> None:
+    def __init__(
+        self, archive: Keeper, reader: Reader, root: Path, *, apart: Sequence[Path] = (), withdraw_many: bool = False
+    ) -> None:
         self.archive = archive
         self.reader = reader
         self.root = root.resolve()
         self.withdraw_many = withdraw_many
         self.report = Report()
-        self._vanished: dict[str, Kept] = {}
+        self._survey = Survey(archive, reader.fingerprint, self.root, apart)
+        self._displaced: list[Kept] = []
+        self._undecided: list[Read] = []
+        self._broken: list[Path] = []
 
     def survey(self, paths: Sequence[Path]) -> list[Path]:
         """The files to be read: those that are new or changed. Notes what is unchanged and what is gone.
 
         Raises ``PathError``, before anything is changed, for a path that is nothing at all.
         """
-        known = self._known()
-        files: dict[Path, None] = {}
-        seen: set[str] = set()
-        for path in paths:
-            resolved = path.resolve()
-            if resolved.is_dir():
-                self._survey_folder(resolved, known, files, seen)
-            elif resolved.is_file():
-                self._survey_file(path, resolved, known, files, seen)
-            elif gone := self.archive.from_source(self._source(resolved)):
-                self._vanished[gone.id] = gone
-            else:
-                raise PathError(f"{path}: there is no such file or folder")
-        self.report.files = len(seen)
-        self.report.unchanged = len(seen) - len(files)
-        return list(files)
-
-    def _known(self) -> dict[str, tuple[int, int, int]]:
-        """The files that need not be read again if they have this size and these times."""
-        known = self.archive.trusted(self.reader.fingerprint, RACY_NS)
-        for source, beside in self.archive.beside():
-            was = unpacked(self._path(source), beside)
-            if any(signature_of(path) != signature for path, signature in was.items()):
-                known[source] = (-1, 0, 0)
-        return known
-
-    def _beside(self) -> dict[str, Signature]:
-        return {
-            path: signature
-            for source, beside in self.archive.beside()
-            for path, signature in unpacked(self._path(source), beside).items()
-        }
-
-    def _survey_folder(
-        self, folder: Path, known: dict[str, tuple[int, int, int]], files: dict[Path, None], seen: set[str]
-    ) -> None:
-        at_home = folder.is_relative_to(self.root)
-        prefix = "" if folder == self.root else f"{self._source(folder)}/"
-        found = set()
-        try:
-            there = sorted(article_files(folder))
-        except OSError as error:
-            # What cannot be seen is not gone.
-            raise PathError(f"{error.filename}: cannot be read ({error.strerror}); nothing was changed") from None
-        for name, signature in there:
-            source = prefix + name
-            found.add(source)
-            if source not in seen and known.get(source) != signature:
-                files[folder / name] = None
-        seen |= found
-        for source in known:
-            if source.startswith(prefix) and source not in found and (prefix or (at_home and not source.startswith("/"))):
-                gone = self.archive.from_source(source)
-                assert gone is not None
-                self._vanished[gone.id] = gone
-
-    def _survey_file(
-        self, path: Path, resolved: Path, known: dict[str, tuple[int, int, int]], files: dict[Path, None], seen: set[str]
-    ) -> None:
-        if resolved.suffix.lower() not in SUFFIXES:
-            ends = ", ".join(SUFFIXES)
-            message = f"is not an article: its name must end in one of {ends}"
-            self.report.problems.append(Problem(Severity.ERROR, path, 0, message))
-            return
-        source = self._source(resolved)
-        if source not in seen and known.get(source) != _signature_of(resolved.stat()):
-            files[resolved] = None
-        seen.add(source)
+        self._survey.look(paths)
+        self._vanished = dict(self._survey.gone)
+        self._by_digest = {one.digest: one for one in self._vanished.values()}
+        asked = {source_of(self.root, path) for path in self._survey.files}
+        self.report.files = len(self._survey.seen | asked)
+        self.report.unchanged = self.report.files - len(asked)
+        self.report.problems += self._survey.problems
+        self.report.listings = self._survey.listings
+        return list(self._survey.files)
 
     def read(self, files: Sequence[Path], hook: Hook | None = None) -> Iterator[list[Read]]:
         """Reads files in their order and gives them in batches; many files are read by several processes."""
-        return in_batches(_Reading(self.reader, self.root, hook), files)
+        return in_batches(ReadFiles(self.reader, self.root, hook), files)
 
     def keep(self, batch: Iterable[Read]) -> None:
         """Keeps what was read. A file with an error leaves the version that was published before in place."""
         for one in batch:
-            self._keep(one.reading, one.origin)
+            self._keep(one)
         self.archive.finish(self.reader.now)
 
     def finish(self) -> Report:
         """Withdraws the articles whose files are gone, and says what came of it all."""
-        self._withdraw(list(self._vanished.values()))
+        for one in self._undecided:
+            self._keep_renamed(one.reading, one.origin)
+        self._withdraw()
         self.archive.finish(self.reader.now)
-        self.report.beside = self._beside()
+        for was in self._survey.beside_each().values():
+            self.report.beside |= was
         self.report.problems.sort(key=lambda problem: (str(problem.path), problem.line))
         return self.report
 
@@ -211,49 +131,78 @@ class Intake:
             self.keep(batch)
         return self.finish()
 
-    def _source(self, path: Path) -> str:
-        return _source(self.root, path)
-
     def _path(self, source: str) -> Path:
         return self.root / source
 
-    def _keep(self, reading: Reading, origin: Origin) -> None:
+    def _keep(self, one: Read) -> None:
+        reading, origin = one.reading, one.origin
         known = self.archive.from_source(origin.source)
-        problems = list(reading.problems)
-        told = len(self.report.events)
+        if origin.source not in self._survey.seen and (known is None or known.digest != origin.digest):
+            # Not asked for; only what it says by other rules was to be known.
+            return
+        same = self._by_digest.get(origin.digest)
         if reading.article is None:
+            if known is None:
+                self._broken.append(reading.path)
+            self._note_problems(reading, stays=known is not None)
+        elif known and (known.digest == origin.digest or same is None or same.id not in self._vanished):
+            self._keep_known(reading, origin, known)
+        elif same and same.id in self._vanished:
             if known:
-                last = problems[-1]
-                problems[-1] = replace(last, message=f"{last.message} (the version published before stays)")
-        elif known:
-            problems += self._keep_known(reading.article, reading, origin, known)
-        elif mover := self._mover(reading.article, origin):
-            self._vanished.pop(mover.id, None)
-            problems += self._keep_known(reading.article, reading, origin, mover, Change.MOVED)
-        elif restored := self.archive.withdrawn_like(origin.digest, origin.source, reading.article.title):
-            problems += self._keep_known(reading.article, reading, origin, restored, Change.RESTORED)
+                # Another file has taken its place; it may turn up under another name.
+                self._vanished[known.id] = self._by_digest[known.digest] = known
+                self._displaced.append(known)
+            self._keep_known(reading, origin, self._vanished.pop(same.id), Change.MOVED)
+        elif self._vanished:
+            # It may be one of those that are gone; when all others are known there is less to choose from.
+            self._undecided.append(one)
         else:
-            problems += self._keep_new(reading.article, reading, origin)
-        self.report.problems += problems
-        if reading.article and reading.article.state is State.DRAFT and len(self.report.events) == told:
-            self.report.drafts += 1
+            self._keep_renamed(reading, origin)
 
-    def _mover(self, article: Article, origin: Origin) -> Kept | None:
+    def _keep_renamed(self, reading: Reading, origin: Origin) -> None:
+        """Keeps the article of a file that was not there before under this name."""
+        assert reading.article is not None
+        if mover := self._mover(reading, origin):
+            self._vanished.pop(mover.id, None)
+            self._keep_known(reading, origin, mover, Change.MOVED)
+        elif restored := self.archive.withdrawn_like(origin.digest, origin.source, reading.article.title):
+            self._keep_known(reading, origin, restored, Change.RESTORED)
+        else:
+            self._keep_new(reading, origin)
+
+    def _mover(self, reading: Reading, origin: Origin) -> Kept | None:
         """The article whose file is gone, and which this one is under another name."""
-        for one in self._vanished.values():
-            if one.digest == origin.digest or one.title == article.title or one.slug == article.slug:
-                return one
-        # Its file may have lain outside the folders that are looked at now.
-        same = self.archive.with_slug(article.slug)
-        if same and same.digest == origin.digest and not self._path(same.source).exists():
+        article = reading.article
+        assert article is not None
+        same = self._by_digest.get(origin.digest)
+        if same and same.id in self._vanished:
             return same
+        slugged = [one for one in self._vanished.values() if one.slug == article.slug]
+        titled = [
+            one
+            for one in self._vanished.values()
+            # A title alone tells little where each day has its briefing.
+            if one.title == article.title and (not reading.dated or one.published == article.published)
+        ]
+        if slugged or len(titled) == 1:
+            return (slugged or titled)[0]
+        # Its file may have lain outside the folders that are looked at now.
+        elsewhere = self.archive.with_slug(article.slug)
+        if elsewhere and elsewhere.digest == origin.digest and not self._path(elsewhere.source).exists():
+            return elsewhere
         return None
 
-    def _keep_new(self, article: Article, reading: Reading, origin: Origin) -> list[Problem]:
-        taken = self._choose_slug(reading, None)
-        if isinstance(taken, Problem):
-            return [taken]
-        article = self._with_slug(article, taken)
+    def _note_problems(self, reading: Reading, *, stays: bool = False) -> None:
+        problems = list(reading.problems)
+        if stays:
+            problems[-1] = replace(problems[-1], message=f"{problems[-1].message} (the version published before stays)")
+        self.report.problems += problems
+
+    def _keep_new(self, reading: Reading, origin: Origin) -> None:
+        self._note_problems(reading)
+        article = self._with_free_slug(reading, None)
+        if article is None:
+            return
         base, number = article.id, 1
         while self.archive.has_id(article.id):
             number += 1
@@ -261,37 +210,52 @@ class Intake:
         self.archive.add(article, origin)
         if article.state in LIVE:
             self._note(Change.NEW, article, origin)
-        return []
+        elif article.state is State.DRAFT:
+            self.report.drafts += 1
 
-    def _keep_known(
-        self, article: Article, reading: Reading, origin: Origin, known: Kept, change: Change = Change.CORRECTED
-    ) -> list[Problem]:
-        taken = self._choose_slug(reading, known)
-        if isinstance(taken, Problem):
-            return [replace(taken, message=f"{taken.message} (the version published before stays)")]
+    def _keep_known(self, reading: Reading, origin: Origin, known: Kept, change: Change = Change.CORRECTED) -> None:
+        self._note_problems(reading)
+        article = self._with_free_slug(reading, known)
+        if article is None:
+            return
         (before,) = self.archive.articles([known.number])
-        article = replace(self._with_slug(article, taken), id=known.id)
+        by_settings = known.digest == origin.digest and origin.source in self._survey.outdated
+        article = replace(article, id=known.id)
         was_public = known.state is not State.DRAFT and known.published <= self.reader.now
         if not reading.dated and (was_public or article.state is State.DRAFT):
             article = replace(article, published=known.published, updated=known.published)
         if not reading.revised:
-            changed = _essence(before) != _essence(article)
-            if was_public and changed and known.digest != origin.digest:
+            if was_public and not by_settings and _essence(before) != _essence(article):
                 article = replace(article, updated=max(self.reader.now, article.published))
             elif was_public:
                 article = replace(article, updated=max(known.updated, article.published))
-        if article == before and change is Change.CORRECTED:
+        if article == before and change is not Change.MOVED:
             self.archive.note_origin(known.number, origin)
-            return []
+            self.report.drafts += article.state is State.DRAFT
+            self.report.unchanged += article.state is not State.DRAFT
+            return
         self.archive.replace(known.number, article, origin, self.reader.now)
         if article.state not in LIVE:
             if was_public and known.state is not State.WITHDRAWN:
                 self._note(Change.WITHDRAWN, article, origin)
+            else:
+                self.report.drafts += article.state is State.DRAFT
         elif known.state is State.DRAFT:
             self._note(Change.NEW, article, origin)
+        elif by_settings and change is Change.CORRECTED:
+            self.report.refreshed += 1
         else:
             self._note(change, article, origin, known.slug if known.slug != article.slug else "")
-        return []
+
+    def _with_free_slug(self, reading: Reading, known: Kept | None) -> Article | None:
+        """The article at an address of its own; ``None`` when there is none, which is reported."""
+        assert reading.article is not None
+        chosen = self._choose_slug(reading, known)
+        if isinstance(chosen, Problem):
+            stays = " (the version published before stays)" if known else ""
+            self.report.problems.append(replace(chosen, message=chosen.message + stays))
+            return None
+        return self._with_slug(reading.article, chosen)
 
     def _choose_slug(self, reading: Reading, known: Kept | None) -> str | Problem:
         assert reading.article is not None
@@ -320,21 +284,41 @@ class Intake:
         new_id = article.id.removesuffix(article.slug) + slug
         return replace(article, slug=slug, url=url, id=new_id)
 
-    def _withdraw(self, gone: list[Kept]) -> None:
-        live = [one for one in gone if one.state is not State.WITHDRAWN]
-        many = len(live) > GUARD and len(live) * 2 > self.archive.count_live()
-        # A folder that is empty all at once is more likely not there yet than given up.
-        emptied = len(live) >= EMPTIED and not self.report.files
-        if (many or emptied) and not self.withdraw_many:
-            folder = self._path(live[0].source).parent
-            message = (
-                f"{len(live)} files that were published from here are gone; nothing was withdrawn, in case the folder is "
-                "merely not there yet. If they are to be withdrawn, run it again with --withdraw"
-            )
-            self.report.problems.append(Problem(Severity.ERROR, folder, 0, message))
+    def _withdraw(self) -> None:
+        """Withdraws what is still gone, folder by folder."""
+        guarded: set[str] = set()
+        for folder in self._survey.folders:
+            gone = [one for one in folder.gone if one.id in self._vanished and one.state is not State.WITHDRAWN]
+            many = len(gone) > GUARD and len(gone) * 2 > folder.known
+            # A folder that is empty all at once is more likely not there yet than given up.
+            emptied = len(gone) >= EMPTIED and not folder.found
+            if (many or emptied) and not self.withdraw_many:
+                message = (
+                    f"{len(gone)} files that were published from here are gone; nothing was withdrawn, in case the folder is "
+                    "merely not there yet. If they are to be withdrawn, run it again with --withdraw"
+                )
+                self.report.problems.append(Problem(Severity.ERROR, folder.folder, 0, message))
+                guarded |= {one.id for one in gone}
+        for one in self._vanished.values():
+            if one.id not in guarded:
+                self._withdraw_one(one)
+
+    def _withdraw_one(self, one: Kept) -> None:
+        now_kept = self.archive.by_number(one.number)
+        if now_kept is None or now_kept.state is State.WITHDRAWN or now_kept.source != one.source:
+            # Another publish has seen to it.
             return
-        for one in live:
-            self.archive.withdraw(one.number, self.reader.now)
+        path = self._path(one.source)
+        twin = next((broken for broken in self._broken if broken.parent == path.parent or broken.name == path.name), None)
+        if twin and not self.withdraw_many:
+            message = (
+                f"is gone, but {twin} cannot be read and may be the same under another name: nothing was withdrawn. Mend that "
+                "file, or run it again with --withdraw"
+            )
+            self.report.problems.append(Problem(Severity.ERROR, path, 0, message))
+            return
+        self.archive.withdraw(one.number, self.reader.now)
+        if one.state in LIVE and one.published <= self.reader.now:
             self.report.events.append(Event(Change.WITHDRAWN, one.id, one.title, one.source))
 
     def _note(self, change: Change, article: Article, origin: Origin, old_slug: str = "") -> None:
@@ -345,37 +329,3 @@ def _essence(article: Article) -> Article:
     """What a reader would notice: everything but ids, dates, state and the editor's ranking."""
     moment = article.published
     return replace(article, id="", updated=moment, published=moment, state=State.PUBLISHED, weight=0)
-
-
-def _source(root: Path, path: Path) -> str:
-    """How a file is remembered: by its path from the site's folder, or by its whole path when it lies elsewhere."""
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
-
-
-def _signature_of(stat: os.stat_result) -> tuple[int, int, int]:
-    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """Reads files, in whichever process it is called."""
-
-    reader: Reader
-    root: Path
-    hook: Hook | None
-
-    def __call__(self, files: Sequence[Path]) -> list[Read]:
-        done = [self._read(file) for file in files]
-        if self.hook:
-            self.hook([one.reading.article for one in done if one.reading.article])
-        return done
-
-    def _read(self, file: Path) -> Read:
-        read_ns = time.time_ns()
-        try:
-            signature = _signature_of(file.stat())
-        except OSError:
-            signature, read_ns = (0, 0, 0), 0
-        reading = self.reader.read(file)
-        origin = Origin(_source(self.root, file), reading.digest, self.reader.fingerprint, *signature, read_ns, reading.beside)
-        return Read(reading, origin)

@@ -43,6 +43,9 @@ class Kept:
     digest: str
 
 
+OUTDATED = -2
+"""In place of a size: the file was read by other rules."""
+
 _KEPT = """SELECT a.number, a.id, a.slug, a.title, a.state, a.published, a.updated, s.source, s.digest
 FROM articles a JOIN article_sources s ON s.number = a.number"""
 
@@ -58,14 +61,15 @@ class Keeper(Archive):
     # What an intake asks
 
     def trusted(self, fingerprint: str, racy_ns: int) -> dict[str, tuple[int, int, int]]:
-        """Size and both times of every file whose article is live, by source; sizes of -1 mean: look at it again.
+        """Size and both times of every file whose article is live, by source; a size below 0 means: look at it again.
 
-        Only a file read by the same rules (``fingerprint``), and not within ``racy_ns`` of a change, can be known by its times.
+        Only a file read by the same rules (``fingerprint``, else the size is :data:`OUTDATED`), and not within ``racy_ns`` of
+        a change, can be known by its times.
         """
-        query = """SELECT s.source, CASE WHEN s.fingerprint = ? AND max(s.mtime_ns, s.ctime_ns) < s.read_ns - ?
-            THEN s.size ELSE -1 END, s.mtime_ns, s.ctime_ns FROM article_sources s JOIN articles a ON a.number = s.number
-            WHERE a.state <> 'withdrawn'"""
-        return {row[0]: row[1:] for row in self._connection.execute(query, (fingerprint, racy_ns))}
+        query = """SELECT s.source, CASE WHEN s.fingerprint <> ? THEN ?
+            WHEN max(s.mtime_ns, s.ctime_ns) < s.read_ns - ? THEN s.size ELSE -1 END, s.mtime_ns, s.ctime_ns
+            FROM article_sources s JOIN articles a ON a.number = s.number WHERE a.state <> 'withdrawn'"""
+        return {row[0]: row[1:] for row in self._connection.execute(query, (fingerprint, OUTDATED, racy_ns))}
 
     def beside(self) -> list[tuple[str, str]]:
         """The live articles' files that lead to others beside them, each with those as they were when it was read."""
@@ -81,6 +85,9 @@ class Keeper(Archive):
         """The live article at an address."""
         return self._kept("WHERE a.slug = ? AND a.state <> 'withdrawn'", slug)
 
+    def by_number(self, number: int) -> Kept | None:
+        return self._kept("WHERE a.number = ?", number)
+
     def withdrawn_like(self, digest: str, source: str, title: str) -> Kept | None:
         """A withdrawn article of the same bytes, or of the same file and title."""
         return self._kept("WHERE s.digest = ? AND a.state = 'withdrawn'", digest) or self._kept(
@@ -93,7 +100,7 @@ class Keeper(Archive):
     def has_id(self, article_id: str) -> bool:
         return self._connection.execute("SELECT 1 FROM articles WHERE id = ?", (article_id,)).fetchone() is not None
 
-    def _kept(self, condition: str, *values: str) -> Kept | None:
+    def _kept(self, condition: str, *values: str | int) -> Kept | None:
         row = self._connection.execute(f"{_KEPT} {condition} LIMIT 1", values).fetchone()
         return _kept(row) if row else None
 
@@ -120,16 +127,15 @@ class Keeper(Archive):
     def replace(self, number: int, article: Article, origin: Origin, now: datetime) -> None:
         """Keeps a new version of an article; the address that it leaves goes on leading to it."""
         document = to_document(article)
-        (old_slug,) = self._connection.execute("SELECT slug FROM articles WHERE number = ?", (number,)).fetchone()
-        if old_slug != article.slug:
+        old_slug, withdrawn_at = self._leaving(number, now)
+        if old_slug != article.slug and withdrawn_at:
             self._connection.execute("INSERT OR REPLACE INTO left_addresses (slug, article) VALUES (?, ?)", (old_slug, number))
         self._connection.execute("DELETE FROM left_addresses WHERE slug = ? AND article = ?", (article.slug, number))
         self._unfile(number)
-        withdrawn_at = sql_text(now) if article.state is State.WITHDRAWN else None
         self._connection.execute(
             """UPDATE articles SET slug = ?, state = ?, published = ?, updated = ?, title = ?, version = ?, revision = ?,
             withdrawn_at = ? WHERE number = ?""",
-            (*self._facts(article, document), withdrawn_at, number),
+            (*self._facts(article, document), None if article.state in LIVE else withdrawn_at, number),
         )
         self._connection.execute("UPDATE article_documents SET document = ? WHERE number = ?", (document, number))
         self.note_origin(number, origin)
@@ -145,11 +151,20 @@ class Keeper(Archive):
 
     def withdraw(self, number: int, now: datetime) -> None:
         """Takes an article out of every feed. Its row and its id stay."""
+        _, withdrawn_at = self._leaving(number, now)
         self._unfile(number)
         self._connection.execute(
             "UPDATE articles SET state = 'withdrawn', withdrawn_at = ?, revision = ? WHERE number = ?",
-            (sql_text(now), self._next_revision(), number),
+            (withdrawn_at, self._next_revision(), number),
         )
+
+    def _leaving(self, number: int, now: datetime) -> tuple[str, str | None]:
+        """An article's slug, and when readers lost it if they lose it now; ``None`` when they never had it."""
+        row = self._connection.execute(
+            "SELECT slug, state, published, withdrawn_at FROM articles WHERE number = ?", (number,)
+        ).fetchone()  # fmt: skip
+        was_public = row[1] in LIVE and instant(row[2]) <= now
+        return row[0], sql_text(now) if was_public else row[3]
 
     def finish(self, now: datetime) -> None:
         """Notes under which facets something changed. To be called at the end of a transaction that changed articles."""

@@ -16,8 +16,9 @@ from content import sqlite
 from content.archive import Archive
 from content.article import Article, Summary
 from content.errors import ConfigError, DatelineError
-from content.intake import Hook, Intake, Report
+from content.intake import Intake, Report
 from content.keeping import Keeper
+from content.read_files import Hook
 from content.reading import Reader
 from dateline import stamp
 from dateline.config import FILE_NAME, Settings, load

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -83,12 +83,14 @@ class Newsroom:
         with writing(self.engine) as connection:
             yield Archive(raw(connection))
 
-    def take(self, *paths: Path, withdraw_many: bool = False) -> Report:
+    def take(self, *paths: Path, withdraw_many: bool = False, apart: Sequence[Path] = ()) -> Report:
         with writing(self.engine) as connection:
-            return self.take_within(connection, *paths, withdraw_many=withdraw_many)
+            return self.take_within(connection, *paths, withdraw_many=withdraw_many, apart=apart)
 
-    def take_within(self, connection: Connection, *paths: Path, withdraw_many: bool = False) -> Report:
-        intake = Intake(Keeper(raw(connection)), self.reader, self.root, withdraw_many=withdraw_many)
+    def take_within(
+        self, connection: Connection, *paths: Path, withdraw_many: bool = False, apart: Sequence[Path] = ()
+    ) -> Report:
+        intake = Intake(Keeper(raw(connection)), self.reader, self.root, withdraw_many=withdraw_many, apart=apart)
         return intake.take(paths or [self.articles])
 
     def public(self) -> list[Article]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from newsroom import BODY, NOW, Newsroom
 
 from content.article import State
-from content.intake import GUARD, Change, PathError, Report
+from content.intake import GUARD, Change, Report
+from content.reading import Reader
+from content.survey import PathError
 
 
 def changes(report: Report) -> list[Change]:
@@ -14,13 +19,18 @@ def changes(report: Report) -> list[Change]:
 
 
 def test_an_unchanged_file_is_not_read_again(newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Path] = []
+    unspied = Reader.read
+    monkeypatch.setattr(Reader, "read", lambda self, path: read.append(path) or unspied(self, path))  # type: ignore[func-returns-value]
     newsroom.article()
     newsroom.take()
     # A file that was changed a moment ago might change again within the clock's grain.
-    assert newsroom.take().unchanged == 0
-    monkeypatch.setattr("content.intake.RACY_NS", -10_000_000_000)
+    newsroom.take()
+    assert len(read) == 2
+    monkeypatch.setattr("content.survey.RACY_NS", -10_000_000_000)
     newsroom.take()
     report = newsroom.take()
+    assert len(read) == 2
     assert (report.files, report.unchanged, report.events) == (1, 1, [])
 
 
@@ -28,7 +38,8 @@ def test_a_new_setting_reads_unchanged_files_again(newsroom: Newsroom) -> None:
     newsroom.article()
     newsroom.take()
     newsroom.site = newsroom.site.model_copy(update={"url": "https://other.test"})
-    assert newsroom.take().unchanged == 0
+    report = newsroom.take()
+    assert (report.unchanged, report.refreshed, report.events) == (0, 1, [])
     assert newsroom.only().url == "https://other.test/articles/first/"
     assert newsroom.only().id.startswith("tag:news.test,")
 
@@ -281,7 +292,9 @@ def test_the_archive_gives_back_what_it_was_given(newsroom: Newsroom) -> None:
     )
     report = newsroom.reader.read(newsroom.articles / "first.md")
     newsroom.take()
-    assert newsroom.only() == report.article
+    assert report.article
+    media = tuple(replace(one, path="articles/a.png") for one in report.article.media)
+    assert newsroom.only() == replace(report.article, media=media)
     assert newsroom.only().state is State.PUBLISHED
 
 
