@@ -8,10 +8,11 @@ import os
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from content.article import Media
 from content.files import SUFFIXES, Signature, signature_of
+from content.text import slug_of
 
 _PUBLISHED_TYPES = frozenset(
     {".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".pdf", ".mp3", ".m4a", ".ogg", ".mp4", ".webm", ".csv"}
@@ -51,7 +52,16 @@ def media_of(path: Path) -> Media | None:
         digest = _digest(path, stat.st_mtime_ns, stat.st_size)
     except (OSError, ValueError):
         return None
-    return Media(f"{digest}-{quote(path.name, safe='').replace('%', '-')}", str(path), stat.st_size)
+    # Only so much of its own name as every file system takes and every program reads.
+    name = slug_of(path.stem, 60)
+    plain = f"-{name}" if name.isascii() and name else ""
+    return Media(f"{digest}{plain}{path.suffix.lower()}", str(path), stat.st_size)
+
+
+def is_of(file: Path, media: Media) -> bool:
+    """Whether a file holds what ``media`` was named after."""
+    stat = file.stat()
+    return media.name.startswith(_digest(file, stat.st_mtime_ns, stat.st_size))
 
 
 def packed(article_path: Path, targets: Iterable[Path]) -> str:

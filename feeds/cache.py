@@ -6,6 +6,7 @@ public folder.
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,12 +19,14 @@ from feeds.entries import Entry
 
 # Survives a killed process, not a power cut; after that a damaged file is thrown away.
 _PRAGMAS = ("journal_mode=WAL", "synchronous=OFF", "page_size=16384")
-_LAYOUT = 1
+_LAYOUT = 2
 _TABLES = """
 CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, atom BLOB NOT NULL, rss BLOB NOT NULL, json BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, key BLOB NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
     article INTEGER) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS files_of_articles ON files (article) WHERE article IS NOT NULL;
+CREATE TABLE IF NOT EXISTS media (path TEXT, article INTEGER, PRIMARY KEY (path, article)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS media_of_articles ON media (article);
 CREATE TABLE IF NOT EXISTS feeds (folder TEXT PRIMARY KEY, count INTEGER NOT NULL, pages INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS progress (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 """
@@ -86,7 +89,7 @@ class Cache:
         whose = (_LAYOUT, str(self.folder.resolve()))
         known = connection.execute("SELECT value FROM progress WHERE name = 'layout'").fetchone()
         if known is None or known[0] != repr(whose):
-            for table in ("entries", "files", "feeds", "progress"):
+            for table in ("entries", "files", "media", "feeds", "progress"):
                 connection.execute(f"DROP TABLE {table}")
             connection.executescript(_TABLES)
             connection.execute("INSERT INTO progress VALUES ('layout', ?)", (repr(whose),))
@@ -150,6 +153,25 @@ class Cache:
     def forget(self, path: str) -> None:
         self._connection.execute("DELETE FROM files WHERE path = ?", (path,))
 
+    # Pictures and other files beside articles
+
+    def media_of(self, article: int) -> list[str]:
+        return [row[0] for row in self._connection.execute("SELECT path FROM media WHERE article = ?", (article,))]
+
+    def articles_with(self, paths: Iterable[str]) -> list[int]:
+        """The numbers of the articles that have one of these files."""
+        query = "SELECT article FROM media WHERE path = ?"
+        return [row[0] for path in paths for row in self._connection.execute(query, (path,))]
+
+    def with_media(self, articles: Iterable[int]) -> list[int]:
+        """Those of the articles that had files beside them."""
+        query = "SELECT 1 FROM media WHERE article = ?"
+        return [number for number in articles if self._connection.execute(query, (number,)).fetchone()]
+
+    def note_media(self, article: int, paths: Iterable[str]) -> None:
+        self._connection.execute("DELETE FROM media WHERE article = ?", (article,))
+        self._connection.executemany("INSERT INTO media VALUES (?, ?)", [(path, article) for path in paths])
+
     # Feeds
 
     def feed_states(self) -> dict[str, FeedState]:
@@ -158,6 +180,9 @@ class Cache:
 
     def note_feed(self, folder: str, state: FeedState) -> None:
         self._connection.execute("INSERT OR REPLACE INTO feeds VALUES (?, ?, ?)", (folder, state.count, state.pages))
+
+    def forget_feed(self, folder: str) -> None:
+        self._connection.execute("DELETE FROM feeds WHERE folder = ?", (folder,))
 
     # Progress
 
@@ -172,3 +197,12 @@ class Cache:
             "archives": progress.archives,
         }  # fmt: skip
         self._connection.executemany("INSERT OR REPLACE INTO progress VALUES (?, ?)", facts.items())
+
+
+def digest(*parts: bytes) -> bytes:
+    """A hash of 16 bytes over all parts, each with its length."""
+    found = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        found.update(len(part).to_bytes(8, "big"))
+        found.update(part)
+    return found.digest()

@@ -21,10 +21,11 @@ from lxml import etree
 
 from content.article import Article, Author, Image
 from content.settings import SiteSettings
+from content.text import folded
 from feeds.extensions import ATOM_NAMESPACES, RSS_NAMESPACES, EntryExtension, Link
 from feeds.settings import FeedSettings
 
-ENTRY_VERSION = 2
+ENTRY_VERSION = 3
 """Goes up when the same article makes another entry, so that kept ones are built anew."""
 
 
@@ -105,7 +106,7 @@ class EntryBuilder:
         entry = FeedEntry()
         entry.id(article.id)
         entry.title(article.title)
-        entry.published(article.published)
+        entry.published(article.published.replace(microsecond=0))
         entry.updated(distinct(article.updated, article.id, self.site.zone))
         entry.register_extension("media", MediaEntryExtension)
         entry.register_extension("dateline", EntryExtension)
@@ -167,7 +168,7 @@ class EntryBuilder:
             "title": article.title,
             **text,
             "summary": article.summary.text,
-            "date_published": article.published,
+            "date_published": article.published.replace(microsecond=0),
             "date_modified": article.updated,
             "authors": [json_author(author) for author in article.authors] or [json_author(Author(self.site.title))],
             "tags": [*(place.name for place in article.regions), *_words(article)],
@@ -214,7 +215,7 @@ def _words(article: Article) -> list[str]:
     """Section and tags, each once in whatever letter case."""
     words: dict[str, str] = {}
     for word in filter(None, (article.section, *article.tags)):
-        words.setdefault(word.casefold(), word)
+        words.setdefault(folded(word), word)
     return list(words.values())
 
 
@@ -224,7 +225,8 @@ def _person(author: Author) -> dict[str, str]:
 
 
 def _image_type(image: Image) -> str:
-    return image.type or next((kind for kind in [mimetypes.guess_type(image.url)[0] or ""] if kind.startswith("image/")), "")
+    guessed = image.type or mimetypes.guess_type(image.url)[0] or ""
+    return guessed if guessed.startswith("image/") else ""
 
 
 def _with_type(media_type: str) -> dict[str, str]:

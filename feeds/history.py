@@ -8,20 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from content.archive import Version
 
 PAGE = 50
 """Entries of one archive document."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One archive document: its number from 1, and the numbers of its articles, newest first."""
-
-    number: int
-    articles: tuple[int, ...]
 
 
 class FeedLog:
@@ -82,9 +73,14 @@ class FeedLog:
         """The stale pages were written."""
         self._connection.execute("DELETE FROM feed_log_stale WHERE feed = ?", (self._feed,))
 
-    def page(self, number: int) -> Page:
-        """A page by its number from 1; an article that it has twice stands where it came last."""
+    def drop(self) -> None:
+        """Forgets all: there is no such feed, or its history is not written, any more."""
+        for table in ("feed_log", "feed_log_stale"):
+            self._connection.execute(f"DELETE FROM {table} WHERE feed = ?", (self._feed,))  # noqa: S608
+
+    def page(self, number: int) -> tuple[int, ...]:
+        """The articles of a page (from 1), newest first; an article that it has twice stands where it came last."""
         query = """SELECT article FROM feed_log WHERE feed = ? AND position >= ? AND position < ? AND article IS NOT NULL
             ORDER BY position DESC"""
         rows = self._connection.execute(query, (self._feed, (number - 1) * PAGE, number * PAGE))
-        return Page(number, tuple(dict.fromkeys(row[0] for row in rows)))
+        return tuple(dict.fromkeys(row[0] for row in rows))

@@ -181,8 +181,8 @@ class Pages:
             "feed.html", f"{feed.page}index.html",
             feed=self._feed_view(feed, counts, shown_date(updated.astimezone(self.site.zone), self.site.language)),
             articles=[self._view(article) for article in articles], feeds=self._links([feed]),
-            wider=[self._feed_view(one, counts) for one in feeds if _lies_around(one, feed)],
-            narrower=[self._feed_view(one, counts) for one in feeds if _lies_around(feed, one, next_only=True)],
+            wider=[self._feed_view(one, counts) for one in feeds if lies_around(one, feed)],
+            narrower=[self._feed_view(one, counts) for one in feeds if lies_around(feed, one, next_only=True)],
             index_url=self.site.absolute(INDEX),
         )  # fmt: skip
 
@@ -274,7 +274,7 @@ class Pages:
         )  # fmt: skip
 
 
-def _lies_around(wider: Feed, feed: Feed, *, next_only: bool = False) -> bool:
+def lies_around(wider: Feed, feed: Feed, *, next_only: bool = False) -> bool:
     """Whether one feed's region lies around another's; with ``next_only`` only where nothing that could lies between."""
     if not (wider.region and feed.region) or wider.region == feed.region:
         return False

@@ -14,11 +14,11 @@ from content.article import Article, State
 from content.documents import version_of
 from content.settings import ContentSettings, SiteSettings
 from feeds.builder import Builder
-from feeds.cache import Cache
+from feeds.cache import Cache, digest
 from feeds.catalogue import catalogue
 from feeds.entries import EntryBuilder
 from feeds.hubs import HubReport, Hubs
-from feeds.run import Run, Step, digest
+from feeds.run import Run, Step
 from feeds.settings import CombinedFeedSettings, FeedSettings
 from feeds.shelf import Outcome, Shelf
 
@@ -45,6 +45,7 @@ class Publisher:
         *,
         dry_run: bool = False,
     ) -> None:
+        self.root = root
         self.site = site
         self.content = content
         self.settings = settings

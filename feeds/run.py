@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from content.archive import Archive, Version
-from content.documents import version_of
 from content.facets import FacetKey, facets_of
-from feeds import addresses
 from feeds.builder import Head
-from feeds.cache import Cache, FeedState, Progress, Written
+from feeds.cache import Cache, FeedState, Progress, Written, digest
 from feeds.catalogue import Feed, Scope, catalogue
 from feeds.entries import Entry, Format, distinct
 from feeds.history import PAGE, FeedLog
 from feeds.hubs import Hubs
+from feeds.page_run import PageRun
 from feeds.shelf import Placed
 
 if TYPE_CHECKING:
@@ -56,6 +53,10 @@ class Run:
             self.fingerprint != self.before.fingerprint or now < self.before.moment or not self._intact(self.feeds[0])
         )
         self.changed = self._changed()
+        self.wanted: set[str] = set()
+        """The files that are as they should be, or that were written."""
+        self.recounted: set[str] = set()
+        """The folders of feeds that have more or fewer articles than before."""
         self._filed: dict[int, frozenset[FacetKey]] = {}
         self._refused: set[bytes] = set()
 
@@ -65,22 +66,23 @@ class Run:
         with self.step():
             logs = {feed.folder: self._log(feed) for feed in affected if self._has_history(feed)}
         total = len(affected) + len(self.changed)
-        touched = []
+        touched = 0
         for number, feed in enumerate(affected, start=1):
-            if self._put_feed(feed, logs.get(feed.folder)):
-                touched.append(feed)
+            touched += self._put_feed(feed, logs.get(feed.folder))
             self.progress(number, total)
         self.feeds = [feed for feed in self.feeds if feed.folder in self.states]
         outcome.feeds = len(self.feeds) * len(Format)
         outcome.articles = self.archive.count_public(self.now)
-        outcome.unchanged += (len(self.feeds) - len(touched)) * len(Format)
-        self._put_articles(lambda done: self.progress(len(affected) + done, total))
-        if self.pages:
-            self._put_pages(touched)
-        self._put_addresses()
+        outcome.unchanged += (len(self.feeds) - touched) * len(Format)
+        pages = PageRun(self)
+        pages.put_articles(lambda done: self.progress(len(affected) + done, total))
+        pages.put_pages(affected)
+        pages.put_addresses()
         with self.step():
             for log in logs.values():
                 log.settled()
+        if self.everything:
+            self._put_away()
         self._tidy()
         self.cache.note_progress(Progress(self.revision, self.now, self.fingerprint, self.archives))
 
@@ -111,9 +113,9 @@ class Run:
         """Whether a feed's files lie where they were put; a feed without news that was never there lies nowhere."""
         if feed.folder not in self.states:
             return feed.scope is not Scope.SITE
-        return all(self._holds(path) for path in self._paths(feed))
+        return all(self.holds(path) for path in self._paths(feed))
 
-    def _holds(self, path: str) -> bool:
+    def holds(self, path: str) -> bool:
         known = self.files.get(path)
         return known is not None and self.shelf.holds(Placed(path, known.size, known.mtime_ns))
 
@@ -146,6 +148,8 @@ class Run:
             return False
         state = self.states.get(feed.folder, FeedState(0, 0))
         older = self._put_history(feed, log, state, versions) if log else ""
+        if state.count != count:
+            self.recounted.add(feed.folder)
         self.states[feed.folder] = FeedState(count, log.full_pages if log else 0)
         self.cache.note_feed(feed.folder, self.states[feed.folder])
         updated, published = self._dates(feed, versions)
@@ -160,17 +164,19 @@ class Run:
     def _put_history(self, feed: Feed, log: FeedLog, state: FeedState, current: Sequence[Version]) -> str:
         """Writes the archive documents that are new or lost an entry; the folder of the newest, empty when there is none."""
         full, rest = divmod(log.length, PAGE)
-        written = state.pages if self.archives == self.before.archives and self._has_page(feed, state.pages) else 0
-        for number in sorted({*log.stale(), *range(written + 1, full + 1)} - {full + 1}):
+        written = state.pages if self.archives == self.before.archives else 0
+        there = self.shelf.folders(f"{feed.folder}/archive")
+        lost = [number for number in range(1, written + 1) if str(number) not in there]
+        for number in sorted({*log.stale(), *lost, *range(written + 1, full + 1)} - {full + 1}):
             self._put_page(feed, log, number)
         tail = full + 1
-        if rest and (self._has_page(feed, tail) or not set(log.page(tail).articles) <= {one.number for one in current}):
+        if rest and (self._has_page(feed, tail) or not set(log.page(tail)) <= {one.number for one in current}):
             self._put_page(feed, log, tail)
             return self._page_folder(feed, tail)
         return self._page_folder(feed, full) if full else ""
 
     def _put_page(self, feed: Feed, log: FeedLog, number: int) -> None:
-        versions = self.archive.versions(log.page(number).articles)
+        versions = self.archive.versions(log.page(number))
         updated, published = self._dates(feed, versions)
         older = self._page_folder(feed, number - 1) if number > 1 else ""
         head = Head(feed, self._page_folder(feed, number), updated, published, older, archived=True)
@@ -185,7 +191,7 @@ class Run:
     def _put_documents(self, head: Head, versions: Sequence[Version], *, note: bool) -> bool:
         made_of = digest(self.fingerprint, repr(head).encode(), *(one.version for one in versions))
         paths = {kind: f"{head.folder}/{kind.file_name}" for kind in Format}
-        if note and all(self._is_made_of(path, made_of) for path in paths.values()):
+        if note and all(self.is_made_of(path, made_of) for path in paths.values()):
             return False
         if note and self.settings.hubs:
             Hubs(self.cache.connection, self.settings.hubs).note(self.builder.address(head.folder, kind) for kind in Format)
@@ -194,7 +200,7 @@ class Run:
         before = len(self.shelf.outcome.written)
         placed = self.shelf.put(documents)
         if note:
-            self._note(placed, made_of)
+            self.note(placed, made_of)
         return len(self.shelf.outcome.written) > before
 
     def _dates(self, feed: Feed, versions: Sequence[Version]) -> tuple[datetime, datetime]:
@@ -214,94 +220,48 @@ class Run:
                 self.shelf.outcome.problems.append(f"{article.title!r} was left out of the feeds: {error}")
         return [entry for entry in found.values() if entry is not None]
 
-    # Pages
+    def put_made(self, path: str, content: bytes) -> None:
+        """Writes a file that says itself what it was made of."""
+        self.note(self.shelf.put({path: content}), digest(content))
 
-    def _put_articles(self, progress: Callable[[int], None]) -> None:
-        """Writes the pages and pictures of the articles that changed, and takes away those that are not to be seen."""
-        known = self.cache.files(of_articles=True) if self.pages else {}
-        lost = [one.article for one in known.values() if not self.shelf.holds(Placed(one.path, one.size, one.mtime_ns))]
-        by_key = {group[0]: feed for feed in self.feeds if feed.scope is not Scope.COMBINED for group in feed.groups}
-        seen: set[str] = set()
-        # Without pages only what has pictures is to be done.
-        changed = self.changed if self.pages else self.archive.with_media(self.changed)
-        work = list(dict.fromkeys([*changed, *(number for number in lost if number is not None)]))
-        for done, number in enumerate(work, start=1):
-            (article,) = self.archive.articles([number])
-            path = self.pages.path_of(article) if self.pages else ""
-            if article.is_public(self.now):
-                seen.add(path)
-                for media in article.media:
-                    self.shelf.copy(media.url_path, Path(media.path))
-                if self.pages:
-                    made_of = digest(self.fingerprint, version_of(article))
-                    if path not in known or known[path].key != made_of or number in lost:
-                        feeds = [self.feeds[0], *(by_key[key] for key, _ in facets_of(article) if key in by_key)]
-                        self._note(self.shelf.put({path: self.pages.article(article, feeds, path)}), made_of, number)
-            for old in self.cache.pages_of(number):
-                if old != path or not article.is_public(self.now):
-                    self.cache.forget(old)
-                    if old not in seen:
-                        self.shelf.remove(old)
-            progress(done)
+    def is_made_of(self, path: str, made_of: bytes) -> bool:
+        """Whether a file lies there and was made of this; then it is kept."""
+        known = path in self.files and self.files[path].key == made_of and self.holds(path)
+        if known:
+            self.wanted.add(path)
+        return known
 
-    def _put_pages(self, touched: Iterable[Feed]) -> None:
-        """Writes the pages that list articles and feeds."""
-        assert self.pages
-        counts = {folder: state.count for folder, state in self.states.items()}
-        for feed in self.feeds:
-            path = f"{feed.page}index.html"
-            if feed.scope is not Scope.SITE and (self.everything or feed in touched or not self._holds(path)):
-                articles = self.archive.articles(one.number for one in self.archive.newest(feed.groups, self.now, LISTED))
-                self._put_made(path, self.pages.feed(feed, articles, self.feeds, counts))
-        newest = self.archive.newest([], self.now, self.settings.limit)
-        facts = repr((newest, [(feed.folder, feed.title, counts[feed.folder]) for feed in self.feeds])).encode()
-        made_of = digest(self.fingerprint, facts)
-        pages = self.pages
-        files: dict[str, Callable[[], bytes]] = {
-            "index.html": lambda: pages.front(self.archive.articles(one.number for one in newest), self.feeds, counts),
-            "feeds/index.html": lambda: pages.feeds(self.feeds, counts),
-            "feeds/index.opml": lambda: pages.opml(self.feeds),
-        }
-        for path, make in files.items():
-            if not self._is_made_of(path, made_of):
-                self._note(self.shelf.put({path: make()}), made_of)
-        for path, content in self.pages.assets().items():
-            self._put_made(path, content)
+    def note(self, placed: Iterable[Placed], made_of: bytes, article: int | None = None) -> None:
+        """Notes files that were put, so that they are known to be there and to be ours."""
+        for one in placed:
+            self.wanted.add(one.path)
+            self.cache.note(Written(one.path, made_of, one.size, one.mtime_ns, article))
 
-    def _put_addresses(self) -> None:
-        """Writes down where pages have gone, for web servers to answer."""
-        gone, moved = self.archive.addresses(self.now)
-        path = self.publisher.content.article_path
-        left = addresses.files(
-            [f"/{path.format(slug=slug)}" for slug in gone],
-            {f"/{path.format(slug=slug)}": f"/{path.format(slug=target)}" for slug, target in moved.items()},
-        )
-        for name, content in left.items():
-            if gone or moved or (self.shelf.folder / name).exists():
-                self._put_made(name, content)
+    # What is over
 
-    def _put_made(self, path: str, content: bytes) -> None:
-        self._note(self.shelf.put({path: content}), digest(content))
+    def _put_away(self) -> None:
+        """Takes away what settings of before had written and those of today do not."""
+        folders = {feed.folder: feed for feed in self.feeds}
+        with self.step():
+            for folder, state in list(self.states.items()):
+                feed = folders.get(folder)
+                if feed is None or not self._has_history(feed):
+                    self._put_archives_away(folder, state)
+                if feed is None:
+                    self.cache.forget_feed(folder)
+        for path in [*self.files, *self.cache.files(of_articles=True)]:
+            if path not in self.wanted:
+                self.shelf.remove(path)
+                self.cache.forget(path)
 
-    def _is_made_of(self, path: str, made_of: bytes) -> bool:
-        return path in self.files and self.files[path].key == made_of and self._holds(path)
-
-    def _note(self, placed: Iterable[Placed], made_of: bytes, article: int | None = None) -> None:
-        self.cache.note(*(Written(one.path, made_of, one.size, one.mtime_ns, article) for one in placed))
+    def _put_archives_away(self, folder: str, state: FeedState) -> None:
+        log = FeedLog(self.archive.connection, folder)
+        for number in range(1, max(state.pages, log.full_pages) + 2):
+            for kind in Format:
+                self.shelf.remove(f"{folder}/archive/{number}/{kind.file_name}")
+        log.drop()
+        self.cache.note_feed(folder, FeedState(state.count, 0))
 
     def _tidy(self) -> None:
         if self.cache.count_entries() > 1000 + self.archive.count_public(self.now) * 5 // 4:
             self.cache.prune(self.entries.key(version) for version in self.archive.all_versions())
-
-
-LISTED = 30
-"""Articles on a feed's own page."""
-
-
-def digest(*parts: bytes) -> bytes:
-    """A hash of 16 bytes over all parts, each with its length."""
-    found = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        found.update(len(part).to_bytes(8, "big"))
-        found.update(part)
-    return found.digest()

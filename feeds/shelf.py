@@ -68,12 +68,13 @@ class Shelf:
         self.codings = codings
         self.dry_run = dry_run
         self.outcome = Outcome()
+        self._is_open = False
         self._aside = folder / ".dateline-half"
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Keeps a second publisher waiting, and clears away what a killed one left half-written."""
-        if self.dry_run:
+        """Keeps a second publisher waiting, and clears away what a killed one left. May be opened within itself."""
+        if self.dry_run or self._is_open:
             yield
             return
         try:
@@ -81,10 +82,12 @@ class Shelf:
             lock = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX)
+                self._is_open = True
                 shutil.rmtree(self._aside, ignore_errors=True)
                 yield
                 shutil.rmtree(self._aside, ignore_errors=True)
             finally:
+                self._is_open = False
                 os.close(lock)
         except OSError as error:
             raise PublishError(f"{error.filename or self.folder}: cannot be written ({error.strerror})") from error
@@ -103,39 +106,56 @@ class Shelf:
         self.outcome.unchanged += len(documents) - len(new)
         self.outcome.written += new
         if self.dry_run:
-            return []
+            return [Placed(path, len(content), 0) for path, content in documents.items()]
         # Compression lets go of the interpreter, so that several documents use several processors.
         for path, variants in zip(new, self._compressed(new), strict=True):
-            # The compressed ones come first: a run that is killed in between finds that the document itself differs.
+            # None that belongs to another document is ever there; a run that is killed in between finds that some are missing.
+            self._remove_variants(path)
+            self._write(path, new[path])
             for end, packed in variants:
                 self._write(path + end, packed)
-            self._remove_variants(path, wanted=[end for end, _ in variants])
-            self._write(path, new[path])
         return [self._placed(path) for path in documents]
 
-    def copy(self, path: str, source: Path) -> None:
-        """Copies a file whose name changes with its content; one that is there already is the same."""
-        target = self._target(path)
-        if target.exists() or not source.is_file():
-            self.outcome.unchanged += target.exists()
-            return
-        self.outcome.written.append(path)
-        if not self.dry_run:
-            half = self._half()
+    def copy(self, path: str, source: Path, is_right: Callable[[Path], bool]) -> Placed | None:
+        """Copies a file if its copy ``is_right``; ``None`` when it is not or there is nothing to copy."""
+        if self.dry_run:
+            self.outcome.written.append(path)
+            return None
+        half = self._half()
+        try:
             shutil.copyfile(source, half)
-            self._into_place(half, target)
+        except OSError as error:
+            if error.filename == str(source):
+                return None
+            raise
+        if not is_right(half):
+            return None
+        self._into_place(half, self._target(path))
+        self.outcome.written.append(path)
+        return self._placed(path)
 
     def remove(self, path: str) -> None:
         """Removes a file with its compressed forms, and its folder when nothing else is in it."""
         target = self._target(path)
+        if not self.dry_run:
+            self._remove_variants(path)
         if not target.is_file():
             return
         self.outcome.removed.append(path)
         if not self.dry_run:
-            self._remove_variants(path)
             target.unlink()
-            with suppress(OSError):
-                target.parent.rmdir()
+            for folder in (target.parent, target.parent.parent):
+                with suppress(OSError):
+                    if folder != self.folder:
+                        folder.rmdir()
+
+    def folders(self, path: str) -> set[str]:
+        """The names of the folders in a folder."""
+        try:
+            with os.scandir(self._target(path)) as entries:
+                return {entry.name for entry in entries}
+        except FileNotFoundError:
+            return set()
 
     def close(self) -> None:
         if "_pool" in self.__dict__:
