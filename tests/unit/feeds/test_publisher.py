@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from feeds.settings import CombinedFeedSettings, FeedSettings
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 HISTORY = "{http://purl.org/syndication/history/1.0}"
+TEMPLATES = Path(__file__).parents[3] / "templates"
 
 
 def feeds(newsroom: Newsroom) -> set[str]:
@@ -257,3 +259,102 @@ def test_a_feed_may_do_without_archives(newsroom: Newsroom) -> None:
     write_many(newsroom, range(60))
     newsroom.publish()
     assert len(walk(newsroom)) == 50
+
+
+# What is over
+
+
+PICTURE = "![A hall](hall.png)"
+
+
+def pictures(newsroom: Newsroom) -> list[bytes]:
+    return sorted(path.read_bytes() for path in (newsroom.root / "public/media").rglob("*") if path.is_file())
+
+
+def test_a_withdrawn_articles_pictures_go_with_it_unless_another_has_them(newsroom: Newsroom) -> None:
+    newsroom.write("hall.png", b"a hall")
+    newsroom.write("mast.png", b"a mast")
+    first = newsroom.article("a.md", body=f"{PICTURE} ![A mast](mast.png)")
+    second = newsroom.article("b.md", title="Second news", body=PICTURE)
+    newsroom.publish()
+    assert pictures(newsroom) == [b"a hall", b"a mast"]
+    first.unlink()
+    newsroom.publish()
+    assert pictures(newsroom) == [b"a hall"]
+    second.unlink()
+    newsroom.publish()
+    assert pictures(newsroom) == []
+
+
+def test_a_picture_that_was_changed_takes_the_place_of_the_old_one(newsroom: Newsroom) -> None:
+    newsroom.write("hall.png", b"a hall")
+    newsroom.article(body=PICTURE)
+    newsroom.publish()
+    newsroom.write("hall.png", b"a better hall")
+    newsroom.publish()
+    assert pictures(newsroom) == [b"a better hall"]
+
+
+def test_a_picture_that_was_lost_from_the_public_folder_comes_back(newsroom: Newsroom) -> None:
+    newsroom.write("hall.png", b"a hall")
+    newsroom.article(body=PICTURE)
+    newsroom.publish()
+    for path in (newsroom.root / "public/media").rglob("*.png"):
+        path.unlink()
+    newsroom.publish()
+    assert pictures(newsroom) == [b"a hall"]
+
+
+def test_feeds_that_the_settings_no_longer_ask_for_are_taken_away(newsroom: Newsroom) -> None:
+    newsroom.feeds = FeedSettings(pages=False, authors=["*"], precompress=["gzip"])
+    newsroom.article(author="Ann Lee", region="CN")
+    newsroom.publish()
+    assert "feeds/authors/ann-lee" in feeds(newsroom)
+    newsroom.feeds = FeedSettings(pages=False, authors=[], precompress=[])
+    newsroom.publish()
+    assert "feeds/authors/ann-lee" not in feeds(newsroom)
+    assert not (newsroom.root / "public/feeds/authors").exists()
+    assert not list((newsroom.root / "public").rglob("*.gz"))
+
+
+def test_pages_that_the_settings_no_longer_ask_for_are_taken_away(newsroom: Newsroom) -> None:
+    newsroom.feeds = FeedSettings(templates=str(TEMPLATES))
+    newsroom.article(region="CN")
+    newsroom.publish()
+    assert (newsroom.root / "public/articles/first/index.html").exists()
+    newsroom.feeds = FeedSettings(pages=False)
+    newsroom.publish()
+    assert not list((newsroom.root / "public").rglob("*.html"))
+    assert titles(newsroom) == ["First news"]
+
+
+def test_archives_that_are_switched_off_go_and_come_back_whole(newsroom: Newsroom) -> None:
+    write_many(newsroom, range(130))
+    newsroom.publish()
+    newsroom.feeds = FeedSettings(pages=False, archives="none")
+    newsroom.publish()
+    assert not (newsroom.root / "public/feeds/archive").exists()
+    newsroom.feeds = FeedSettings(pages=False)
+    newsroom.publish()
+    assert set(walk(newsroom)) == {f"News {number:03}" for number in range(130)}
+
+
+def test_an_archive_document_that_was_lost_comes_back(newsroom: Newsroom) -> None:
+    write_many(newsroom, range(130))
+    newsroom.publish()
+    before = archive(newsroom, 1).read_bytes()
+    shutil.rmtree(archive(newsroom, 1).parent)
+    newsroom.later(minutes=5)
+    newsroom.article("new.md", title="Something new", date=newsroom.now.isoformat())
+    newsroom.publish()
+    assert archive(newsroom, 1).read_bytes() == before
+
+
+def test_another_programs_files_in_the_public_folder_stay(newsroom: Newsroom) -> None:
+    newsroom.article()
+    newsroom.publish()
+    theirs = newsroom.root / "public/robots.txt"
+    theirs.write_text("User-agent: *")
+    newsroom.feeds = FeedSettings(pages=False, content="summary")
+    newsroom.publish()
+    assert theirs.exists()
