@@ -197,7 +197,7 @@ def _marks(values: Sequence[object]) -> str:
 
 def sql_text(moment: datetime) -> str:
     """A moment as SQLAlchemy's SQLite dialect keeps it."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def instant(text: str) -> datetime:

@@ -153,7 +153,7 @@ class Survey:
 
 def source_of(root: Path, path: Path) -> str:
     """How a file is remembered: by its path from the site's folder, or by its whole path when it lies elsewhere."""
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+    return str(path).removeprefix(os.path.join(root, ""))  # noqa: PTH118 (asked of every file there is)
 
 
 def _is_text(name: str) -> bool:

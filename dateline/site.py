@@ -155,8 +155,8 @@ class Site:
         told = stamp.Told(published.report.files, published.outcome.articles, published.outcome.feeds)
         templates = self.root / self.settings.feeds.templates if self.settings.feeds.pages else None
         stamp.leave(
-            self.root, given, paths, templates, self.database, publisher.shelf.folder, publisher.outputs(),
-            published.report.beside, now.timestamp(), due.timestamp() if due else None, told,
+            self.root, given, paths, published.report.listings, templates, self.database, publisher.shelf.folder,
+            publisher.outputs(), published.report.beside, now.timestamp(), due.timestamp() if due else None, told,
         )  # fmt: skip
 
     def release(self, now: datetime) -> Published | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from content.files import Signature, article_files, signature_of
+from content.files import Listing, Signature, article_files, signature_of
 from dateline import __version__
 
 NAME = ".dateline-stamp.json"
@@ -59,6 +59,7 @@ def leave(
     root: Path,
     given: Sequence[Path],
     watched: Iterable[Path],
+    listings: Mapping[str, list[Listing]],
     templates: Path | None,
     database: Path,
     folder: Path,
@@ -70,12 +71,13 @@ def leave(
 ) -> None:
     """Leaves the stamp of a publish that began at ``begun`` (seconds) and found nothing wrong.
 
-    It holds ``until`` the next article is due. Folders are ``watched`` with all articles in them; ``outputs`` are paths below
-    ``folder`` with their sizes and times of change, ``beside`` the files that articles lead to.
+    It holds ``until`` the next article is due. Folders are ``watched`` with all articles in them, which were as ``listings``
+    say, by whole paths, when the publish looked; ``outputs`` are paths below ``folder`` with their sizes and times of change,
+    ``beside`` the files that articles lead to.
     """
     places = [str(path.resolve()) for path in watched]
     shown = str(templates.resolve()) if templates else ""
-    inputs, newest = _inputs(root, places, shown, str(database.resolve()))
+    inputs, newest = _inputs(root, places, shown, str(database.resolve()), listings)
     if newest / 1e9 > begun - RACY_SECONDS:
         return
     stamp = {
@@ -88,8 +90,11 @@ def leave(
     half.replace(root / NAME)
 
 
-def _inputs(root: Path, watched: Sequence[str], templates: str, database: str) -> tuple[str, int]:
+def _inputs(
+    root: Path, watched: Sequence[str], templates: str, database: str, listings: Mapping[str, list[Listing]] | None = None
+) -> tuple[str, int]:
     """A digest of all that a publish depends on, and the newest time of change among the articles (nanoseconds)."""
+    listed = listings or {}
     found = hashlib.blake2b(digest_size=16)
     found.update(f"{__version__}\0{os.getcwd()}\0".encode())  # noqa: PTH109 (relative paths are meant from here)
     found.update((root / "config.toml").read_bytes())
@@ -98,13 +103,13 @@ def _inputs(root: Path, watched: Sequence[str], templates: str, database: str) -
             found.update(f"{name}={os.environ[name]}\0".encode("utf-8", "surrogateescape"))
     newest = 0
     for place in watched:
-        files = sorted(article_files(Path(place)))
+        files = listed[place] if place in listed else sorted(article_files(Path(place)))
         newest = max([newest, *(max(mtime, ctime) for _, (_, mtime, ctime) in files)])
         found.update(repr((place, files)).encode("utf-8", "surrogateescape"))
     if templates:
         with os.scandir(templates) as entries:
-            listed = sorted((entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in entries)
-        found.update(repr(listed).encode("utf-8", "surrogateescape"))
+            shown = sorted((entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in entries)
+        found.update(repr(shown).encode("utf-8", "surrogateescape"))
     # Another database in its place would be another file.
     found.update(f"{database}\0{os.stat(database).st_ino}".encode())  # noqa: PTH116
     return found.hexdigest(), newest
