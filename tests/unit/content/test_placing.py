@@ -1,0 +1,145 @@
+"""Which regions an article is about, from its words alone."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from newsroom import Newsroom
+
+from content.gazetteer import mentions
+from content.placing import chosen, place
+from content.reading import Reader
+
+ROOT = Path(__file__).parents[3]
+
+
+def codes(title: str, *paragraphs: str, summary: str = "", language: str = "en") -> set[str]:
+    body = "".join(f"<p>{text}</p>" for text in paragraphs)
+    return {one.code for one in chosen(place(title, summary, body, language))}
+
+
+def test_a_pilot_in_four_places_is_placed_there_and_not_where_the_quoted_are() -> None:
+    found = codes(
+        "Foreign firms may own data centres in four areas",
+        "China opened its data-centre market to foreign owners on Wednesday in a pilot that is open in Beijing, Shanghai, Hainan "
+        "and Shenzhen, the Ministry of Industry and Information Technology said, according to Xinhua.",
+        "The ministry will take applications from January, China Daily reported. Firms may own the centres outright.",
+        "HSBC and Tesla are among the companies that have asked for licences, a person who knows of the plans said.",
+        "The Chinese ministry said the four areas were chosen for their power and their cables.",
+    )
+    assert found == {"CN", "CN-BJ", "CN-SH", "CN-HI", "CN-GD"}
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "expected"),
+    [
+        ("Georgia votes on a new constitution", "Voters in Tbilisi queued from dawn as Georgia voted.", {"GE"}),
+        ("Georgia adopts a water plan", "Lawmakers in Atlanta approved it; other US states may follow.", {"US", "US-GA"}),
+        ("Jordan signs for the club", "Michael Jordan, a striker, signed on Monday. Jordan scored twice last year.", set()),
+        ("Chad Smith drums again", "The drummer Chad Smith returned to the stage; Chad said it felt good.", set()),
+        ("How to roast a turkey", "A turkey needs four hours. Turkey meat dries out quickly.", set()),
+        ("Storm in Paris, Texas", "Roofs were lost in Paris, Texas, on Sunday night.", {"US", "US-TX"}),
+        ("Stabbing in Reading, UK", "Three people died in a park in Reading.", {"GB", "GB-ENG"}),
+        ("A nice library", "Reading is nice. Mobile phones are banned, and orange juice is served.", set()),
+        ("Ships meet in the South China Sea", "The South China Sea was calm, sailors said.", set()),
+        ("A tale of two chairs", "The New York Times and China Daily reviewed the chairs.", set()),
+        ("Niger closes its border", "No truck may enter Niger from Friday, Niamey said.", {"NE"}),
+        ("São Paulo opens a metro line", "The line in Sao Paulo opened in Brazil's largest city.", {"BR", "BR-SP"}),
+        ("LAGOS BANS GENERATORS", "LAGOS, Nigeria -- The state banned generators.", {"NG", "NG-LA"}),
+    ],
+)  # fmt: skip
+def test_what_looks_like_a_place_is_told_from_what_is_one(title: str, text: str, expected: set[str]) -> None:
+    assert codes(title, text) == expected
+
+
+def test_a_country_that_is_named_in_passing_is_not_tagged() -> None:
+    found = codes(
+        "Kenya cuts mobile fees", "The regulator in Nairobi cut the fees for calls in Kenya.", "Kenya's carriers protested.",
+        "An analyst at a bank in Germany said it was early.", "The Kenyan parliament will debate the fees.",
+    )  # fmt: skip
+    assert found == {"KE"}
+
+
+def test_each_region_comes_with_a_score_and_the_words_that_speak_for_it() -> None:
+    (found, *_) = place("Bolivia votes", "", "<p>Polls opened in Bolivia.</p><p>Bolivian miners voted early.</p>")
+    assert (found.region.code, found.score >= 1) == ("BO", True)
+    assert [(one.words, one.part, one.start) for one in found.evidence] == [
+        ("Bolivia", "title", 0), ("Bolivia", "paragraph 1", 16), ("Bolivian", "paragraph 2", 0),
+    ]  # fmt: skip
+
+
+@given(st.text(max_size=400), st.text(max_size=100))
+def test_any_text_has_its_mentions_where_it_says(text: str, title: str) -> None:
+    (found,) = mentions([text])
+    for one in found:
+        assert text[one.start : one.end].replace("’", "'").lower() == one.name.lower()
+    place(title, text, f"<p>{text}</p>")
+
+
+# Reading
+
+
+TEXT = "The regulator in Nairobi fined two carriers in Kenya, and Kenya's courts agreed."
+
+
+def test_an_article_that_names_no_regions_gets_those_it_is_about(newsroom: Newsroom) -> None:
+    newsroom.article(body=TEXT, title="Kenya fines two carriers")
+    newsroom.take()
+    assert [place.code for place in newsroom.only().regions] == ["KE"]
+
+
+@pytest.mark.parametrize("regions", ["[UG]", "[]"])
+def test_what_the_editor_says_of_regions_always_wins(newsroom: Newsroom, regions: str) -> None:
+    newsroom.article(body=TEXT, title="Kenya fines two carriers", regions=regions)
+    newsroom.take()
+    assert [place.code for place in newsroom.only().regions] == [code for code in [regions[1:-1]] if code]
+
+
+def test_regions_may_be_suggested_instead(newsroom: Newsroom) -> None:
+    newsroom.content = newsroom.content.model_copy(update={"regions": "suggest"})
+    reading = newsroom.reading("a.md", f"---\ntitle: Kenya fines two carriers\n---\n{TEXT}")
+    assert reading.article is not None
+    assert reading.article.regions == ()
+    (hint,) = reading.problems
+    assert (hint.severity, "KE (Kenya: 'Kenya' in the title)" in hint.message) == ("hint", True)
+
+
+def test_other_rules_for_regions_are_other_readings(newsroom: Newsroom) -> None:
+    off = newsroom.content.model_copy(update={"regions": "off"})
+    other = Reader(newsroom.site, off, newsroom.authors, newsroom.now)
+    assert other.fingerprint != newsroom.reader.fingerprint
+
+
+# The labelled set
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> ModuleType:
+    specification = importlib.util.spec_from_file_location("regions_benchmark", ROOT / "benchmarks" / "regions.py")
+    assert specification and specification.loader
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[specification.name] = module
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(("level", "precision", "recall"), [("countries", 0.95, 0.92), ("subdivisions", 0.92, 0.78)])
+def test_the_labelled_texts_are_placed_as_well_as_before(
+    benchmark: ModuleType, level: str, precision: float, recall: float
+) -> None:
+    labelled = benchmark.texts(benchmark.LABELLED)
+    assert len(labelled) >= 120
+    is_of = benchmark.LEVELS[level]
+    right = missed = extra = 0
+    for text in labelled:
+        got = {code for code in benchmark.ours(text) if is_of(code)} - text.optional
+        want = {code for code in text.expect if is_of(code)}
+        right, missed, extra = right + len(got & want), missed + len(want - got), extra + len(got - want)
+    assert right / (right + extra) >= precision
+    assert right / (right + missed) >= recall
