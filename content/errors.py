@@ -22,6 +22,8 @@ class ArchiveError(DatelineError):
 class Severity(StrEnum):
     ERROR = "error"
     WARNING = "warning"
+    HINT = "hint"
+    """Nothing is wrong; something could be better."""
 
 
 @dataclass(frozen=True, slots=True)

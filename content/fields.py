@@ -16,6 +16,7 @@ TITLE = ("title", "headline")
 AUTHORS = ("authors", "author", "byline", "creator")
 LANGUAGE = ("language", "lang", "locale")
 CANONICAL = ("canonical_url", "canonical", "url", "link")
+REGIONS = ("regions", "region", "countries", "country")
 IMAGE = ("image", "cover", "thumbnail", "featured_image", "images")
 SPELLINGS = (PUBLISHED, UPDATED, SUMMARY, TITLE, AUTHORS, LANGUAGE, CANONICAL, IMAGE)
 """The names that other tools give to one field, the most telling first."""
@@ -42,6 +43,10 @@ class Fields:
     def warn(self, message: str, names: Sequence[str]) -> None:
         """Reports something about the first of these fields that is there."""
         self._warn(message, self.line(*names))
+
+    def has(self, *names: str) -> bool:
+        """Whether one of these fields is there, be it empty."""
+        return any(name in self._values for name in names)
 
     def line(self, *names: str) -> int:
         """The line of the first of these fields that is there, else 1."""

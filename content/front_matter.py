@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeAlias
@@ -47,6 +48,19 @@ class Document:
     @property
     def has_front_matter(self) -> bool:
         return self.body_line > 1
+
+
+def with_list(text: str, name: str, values: Sequence[str]) -> str:
+    """``text`` (lines ending in ``\\n``) with a list of plain words added to its front matter, made if there is none."""
+    opening = _OPENING.match(text)
+    listed = ", ".join(f'"{value}"' for value in values)
+    if opening and opening[1] == "+++":
+        # Before the first table, so that it belongs to none.
+        return f"{opening[0]}{name} = [{listed}]\n{text[opening.end() :]}"
+    closing = _FENCE["---"].search(text, opening.end()) if opening else None
+    if closing:
+        return f"{text[: closing.start()]}{name}: [{listed}]\n{text[closing.start() :]}"
+    return f"---\n{name}: [{listed}]\n---\n\n{text}"
 
 
 def split(text: str) -> Document:

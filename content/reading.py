@@ -34,7 +34,7 @@ _SOME_TEXT = re.compile(r"(?:\A|>)\s*[^\s<&]")
 _RESERVED = frozenset({"feeds", "media", "regions"})
 """What the publisher's own folders are called."""
 
-READING_VERSION = 2
+READING_VERSION = 3
 """Goes up when the same file would be read differently, so that archives read theirs again."""
 
 
@@ -245,16 +245,19 @@ class _FileReader:
         markup = self._body(body, body_line, kind, resolve)
         published, updated, state = self._times(given)
         regions, places = self._regions(given)
+        summary, language = self._summary(given, markup), self._language(given)
+        if not given.has(*fields.REGIONS):
+            regions = self._placed(title, summary, markup, language)
         tags = given.names("tags", "tag", "keywords") + given.names("categories") + places
         category = given.text("category") or ""
         section = words(given.text("section") or category)
         article = Article(
             id=mint_id(self.site.host, self.site.owned_since, slug), slug=slug, url=url, title=title,
-            summary=self._summary(given, markup), body=markup, published=published or self.reader.now,
+            summary=summary, body=markup, published=published or self.reader.now,
             updated=max(updated or published or self.reader.now, published or self.reader.now), state=state,
             authors=read_authors(given, self.reader.authors, resolve), section=section,
             tags=tuple(dict.fromkeys(word for tag in tags if (word := words(tag)))), regions=regions,
-            language=self._language(given), image=read_image(given, resolve),
+            language=language, image=read_image(given, resolve),
             sources=read_sources(given, resolve),
             weight=given.integer("weight", default=0), media=tuple(self.media.values()),
         )  # fmt: skip
@@ -403,9 +406,9 @@ class _FileReader:
         return State.PUBLISHED
 
     def _regions(self, given: fields.Fields) -> tuple[tuple[Region, ...], list[str]]:
-        names = given.names("regions", "region", "countries", "country")
+        names = given.names(*fields.REGIONS)
         found, unresolved = resolve(words(name) for name in names)
-        line = given.line("regions", "region", "countries", "country")
+        line = given.line(*fields.REGIONS)
         for one in unresolved:
             if one.candidates:
                 hint = f"it could be {' or '.join(one.candidates[:4])}: write the code"
@@ -413,6 +416,21 @@ class _FileReader:
                 hint = "write an ISO 3166 code such as CN or CN-GD if it is a country or a subdivision"
             self.warn(f"the region {one.name!r} is not known and is kept as a tag; {hint}", line)
         return tuple(found), [one.name for one in unresolved]
+
+    def _placed(self, title: str, summary: Summary, markup: str, language: str) -> tuple[Region, ...]:
+        """The regions that the text itself is about, where the settings ask for them."""
+        mode, threshold = self.reader.content.regions, self.reader.content.region_threshold
+        if mode == "off":
+            return ()
+        # Loaded only when an article says nothing of its regions itself.
+        from content.placing import chosen, explained, place
+
+        found = place(title, summary.text if summary.written else "", markup, language)
+        if mode == "apply":
+            return chosen(found, threshold)
+        if said := explained(found, threshold):
+            self.problems.append(Problem(Severity.HINT, self.path, 1, f"its regions seem to be {said}"))
+        return ()
 
     def _language(self, given: fields.Fields) -> str:
         written = (given.text(*fields.LANGUAGE) or "").replace("_", "-")

@@ -91,8 +91,8 @@ def lineage(place: Region) -> tuple[Region, ...]:
 def resolve(names: Iterable[str]) -> tuple[list[Region], list[Unresolved]]:
     """The regions that names or codes stand for, in their order and once each, and what could not be told.
 
-    A code is understood in any letter case, alpha-3 too; a name with or without its accents. Where a name
-    is shared by places in several countries, the countries named beside it decide.
+    A code is understood in any letter case, alpha-3 too; a name with or without its accents; a town stands for the subdivision
+    that it lies in. Where a name is shared by places in several countries, the countries named beside it decide.
     """
     wanted = [name.strip() for name in names if name.strip()]
     certain = {found.country for name in wanted if (found := _resolve_one(name, ())) and isinstance(found, Region)}
@@ -121,7 +121,19 @@ def _resolve_one(name: str, beside: Collection[str]) -> Region | Unresolved:
         return _row(near[0]).region
     if len(candidates) == 1:
         return _row(candidates[0]).region
-    return Unresolved(name, tuple(candidates))
+    return Unresolved(name, tuple(candidates)) if candidates else _resolve_town(name, beside)
+
+
+def _resolve_town(name: str, beside: Collection[str]) -> Region | Unresolved:
+    """The subdivision, or the country, that the town of this name lies in, if one is much larger than its namesakes."""
+    # Loaded only when somebody names a town.
+    from content.gazetteer import towns
+
+    found = towns(name)
+    likely = [one for one in found if one.country in beside] or found
+    if likely and (len(likely) == 1 or likely[0].inhabitants >= 4 * likely[1].inhabitants):
+        return _row(likely[0].code).region
+    return Unresolved(name, tuple(dict.fromkeys(one.code for one in likely)))
 
 
 _ALIAS_CODES = {"UK": "GB", "EL": "GR"}

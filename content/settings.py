@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -115,6 +115,8 @@ class ContentSettings(Section):
 
     articles: str = "articles"
     article_path: str = "articles/{slug}/"
+    regions: Literal["apply", "suggest", "off"] = "apply"
+    region_threshold: float = Field(1.0, ge=0.1, le=10)
     max_file_mb: int = Field(20, ge=1, le=1024)
 
     @field_validator("article_path")

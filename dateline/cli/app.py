@@ -72,6 +72,7 @@ def open_site(context: typer.Context, site: Path | None) -> Site:
     return Site(root_of(context, site))
 
 
-from dateline.cli import articles, demo, digests, members, running, serving  # noqa: E402 (they add their commands to the app above)
+# They add their commands to the app above.
+from dateline.cli import articles, demo, digests, members, places, running, serving  # noqa: E402
 
-__all__ = ["app", "articles", "demo", "digests", "members", "running", "serving"]
+__all__ = ["app", "articles", "demo", "digests", "members", "places", "running", "serving"]

@@ -54,7 +54,7 @@ def check(context: typer.Context, paths: PathsArgument = None, site: SiteOption 
         output.print_json({"files": report.files, "problems": problems, "templates": wrong})
     else:
         output.print_problems(report.problems, limit=None)
-        errors, warnings = len(report.errors), len(report.problems) - len(report.errors)
+        errors, warnings = len(report.errors), sum(one.severity == "warning" for one in report.problems)
         good = output.counted(report.files, "file")
         for problem in wrong:
             output.complain(problem)

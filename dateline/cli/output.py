@@ -50,7 +50,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title:
 
 def print_problems(problems: Sequence[Problem], limit: int | None = SHOWN) -> None:
     """Problems with files, errors before warnings, on stderr."""
-    ordered = sorted(problems, key=lambda problem: problem.severity != "error")
+    weights = ("error", "warning", "hint")
+    ordered = sorted(problems, key=lambda problem: weights.index(problem.severity))
     shown = ordered if limit is None else ordered[:limit]
     for problem in shown:
         print(problem, file=sys.stderr)

@@ -117,16 +117,16 @@ def test_a_dry_run_writes_nothing_and_says_what_it_would(dateline: Program, site
 
 
 def test_regions_are_categories_with_code_scheme_and_name(dateline: Program, site: Path) -> None:
-    write_article(site, regions="[China, Beijing, IN, Shenzhen]")
+    write_article(site, regions="[China, Beijing, IN, Xanadu]")
     done = dateline("publish")
-    assert "'Shenzhen' is not known and is kept as a tag" in done.stderr
+    assert "'Xanadu' is not known and is kept as a tag" in done.stderr
     tags = entries(site)[0].tags
     assert {(tag.term, tag.scheme, tag.label) for tag in tags if tag.scheme} == {
         ("CN", "urn:iso:std:iso:3166:-1", "China"),
         ("CN-BJ", "urn:iso:std:iso:3166:-2", "Beijing"),
         ("IN", "urn:iso:std:iso:3166:-1", "India"),
     }
-    assert [tag.term for tag in tags if not tag.scheme] == ["Shenzhen"]
+    assert [tag.term for tag in tags if not tag.scheme] == ["Xanadu"]
     domains = {(tag.term, tag.scheme) for tag in entries(site, "rss.xml")[0].tags}
     assert {("China", "urn:iso:std:iso:3166:-1"), ("CN-BJ", "urn:iso:std:iso:3166:-2")} <= domains
     for code in ("cn", "cn-bj", "in"):
@@ -258,3 +258,44 @@ def test_a_database_that_another_process_holds_is_named(dateline: Program, site:
     holder.close()
     assert "1 new" in dateline("publish").stdout
     assert len(entries(site)) == 2
+
+
+KENYAN = "---\ntitle: Kenya fines two carriers\n---\nThe regulator in Nairobi fined two carriers in Kenya.\n"
+
+
+def test_regions_are_shown_with_their_evidence_and_written_into_the_front_matter(dateline: Program, site: Path) -> None:
+    path = site / "articles" / "kenya.md"
+    path.write_bytes(KENYAN.replace("\n", "\r\n").encode("utf-8"))
+    (told,) = json.loads(dateline("regions", path, "--json").stdout)
+    assert [one["code"] for one in told["regions"] if one["tagged"]] == ["KE"]
+    assert told["regions"][0]["evidence"][0] == {"words": "Kenya", "part": "title", "start": 0}
+    assert path.read_bytes() == KENYAN.replace("\n", "\r\n").encode("utf-8")
+    assert "written" in dateline("regions", path, "--write").stdout
+    assert path.read_bytes() == KENYAN.replace("carriers\n---", 'carriers\nregions: ["KE"]\n---').replace("\n", "\r\n").encode()
+    assert "that is what counts" in dateline("regions", path, "--write").stdout
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+++\ntitle = 'Kenya fines two carriers'\n[extra]\nkey = 1\n+++\nThe regulator fined two carriers in Kenya.\n",
+        "# Kenya fines two carriers\n\nThe regulator fined two carriers in Kenya.\n",
+    ],
+)
+def test_regions_are_written_whatever_front_matter_there_is(dateline: Program, site: Path, text: str) -> None:
+    path = site / "articles" / "kenya.md"
+    path.write_text(text)
+    dateline("regions", path, "--write")
+    (told,) = json.loads(dateline("regions", path, "--json").stdout)
+    assert told["given"] == ["KE"]
+    dateline("publish")
+    assert entries(site)[0].title == "Kenya fines two carriers"
+
+
+def test_a_file_that_is_no_article_is_named_and_the_others_are_placed(dateline: Program, site: Path) -> None:
+    path = site / "articles" / "kenya.md"
+    path.write_text(KENYAN)
+    done = dateline("regions", site / "articles" / "missing.md", path, code=1)
+    assert "missing.md" in done.stderr
+    assert "Kenya (title)" in done.stdout

@@ -65,11 +65,25 @@ def test_any_name_is_a_place_or_unknown(name: str) -> None:
 
 
 def test_an_unknown_place_is_kept_as_a_tag_with_a_warning(newsroom: Newsroom) -> None:
-    reading = newsroom.reading("a.md", f"---\ntitle: T\nregions: [CN-GD, Shenzhen, Punjab]\n---\n{BODY}")
+    reading = newsroom.reading("a.md", f"---\ntitle: T\nregions: [CN-GD, Xanadu, Punjab]\n---\n{BODY}")
     assert reading.article
     assert [place.code for place in reading.article.regions] == ["CN-GD"]
-    assert reading.article.tags == ("Shenzhen", "Punjab")
-    shenzhen, punjab = reading.problems
-    assert (shenzhen.line, punjab.line) == (3, 3)
-    assert "'Shenzhen' is not known and is kept as a tag" in shenzhen.message
+    assert reading.article.tags == ("Xanadu", "Punjab")
+    xanadu, punjab = reading.problems
+    assert (xanadu.line, punjab.line) == (3, 3)
+    assert "'Xanadu' is not known and is kept as a tag" in xanadu.message
     assert "IN-PB or PK-PB" in punjab.message
+
+
+def test_a_town_stands_for_the_subdivision_that_it_lies_in(newsroom: Newsroom) -> None:
+    regions, unresolved = resolve(["Shenzhen", "Karaj", "Mysuru", "Taipei", "Chicago"])
+    assert [place.code for place in regions] == ["CN-GD", "IR-30", "IN-KA", "TW-TPE", "US-IL"]
+    assert unresolved == []
+
+
+def test_a_town_with_namesakes_is_told_by_the_country_beside_it_or_not_at_all() -> None:
+    assert [place.code for place in resolve(["CA", "Hamilton"])[0]] == ["CA", "CA-ON"]
+    assert [place.code for place in resolve(["NZ", "Hamilton"])[0]] == ["NZ", "NZ-WKO"]
+    regions, unresolved = resolve(["Springfield"])
+    assert regions == []
+    assert "US-MO" in unresolved[0].candidates

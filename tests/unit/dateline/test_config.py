@@ -28,7 +28,7 @@ def problem(folder: Path, text: str) -> str:
         ("[[digest]]\nname = 'a'\ntitle = 'A'\ncron = '99 * * * *'", ":4: digest[0].cron: '99 * * * *' is not a cron line"),
         ("[[digest]]\ntitle = 'A'", ":1: digest[0].name: is missing"),
         ("[[digest]]\nname = 'a'\ntitle = 'A'\n[[digest]]\nname = 'a'\ntitle = 'B'", "digest: two are called a"),
-        ("[[digest]]\nname = 'a'\ntitle = 'A'\nregions = ['Atlantis']", "'Atlantis' is no country or subdivision"),
+        ("[[digest]]\nname = 'a'\ntitle = 'A'\nregions = ['Xanadu']", "'Xanadu' is no country or subdivision"),
         ("[newsletter]\ntransport = 'carrier-pigeon'", ":2: newsletter.transport: must be smtp://"),
         ("[content]\narticle_path = '../{slug}'", ":2: content.article_path: must be an ASCII path below the site"),
         ("[site", ":1: is not TOML"),
