@@ -114,18 +114,21 @@ def speed(labelled: list[Text]) -> None:
     articles = []
     for _ in range(10_000):
         body: list[str] = []
-        while sum(len(part.split()) for part in body) < 400:
-            body.append(chance.choice(paragraphs))
+        left = 400
+        while left > 0:
+            words = chance.choice(paragraphs)[3:-4].split()[:left]
+            body.append(f"<p>{' '.join(words)}</p>")
+            left -= len(words)
         articles.append(("A title about Kenya", "", "".join(body)))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    begun = time.perf_counter()
+    begun = time.process_time()
     place("Kenya", "", "")
-    loaded = time.perf_counter()
+    loaded = time.process_time()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     for article in articles:
         place(*article)
     print(f"  the gazetteer loads in {(loaded - begun) * 1000:.0f} ms and takes {memory / 1024:.0f} MB;"
-          f" 10,000 articles in {time.perf_counter() - loaded:.1f} s")  # fmt: skip
+          f" 10,000 articles in {time.process_time() - loaded:.1f} s of one processor")  # fmt: skip
 
 
 def main() -> None:

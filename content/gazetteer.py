@@ -92,6 +92,9 @@ def _ordinary() -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(given.split()), frozenset(words.split())
 
 
+MANY = 6
+"""Names with one first word, from which on a regular expression finds the longest faster."""
+
 _WORD = re.compile(r"[^\W\d_]+")
 _SMALL = re.compile(r"\b[a-z]+\b")
 _BEFORE = re.compile(r"([\w.'&-]+)([ \u00a0]|, )$")
@@ -150,6 +153,11 @@ _WEAK_ENDS = {
     "born": 0.0, "style": 0.0, "language": 0.0, "speaking": 0.0, "American": 0.0, "Americans": 0.0, "educated": 0.0,
     "trained": 0.0, "inspired": 0.0, "themed": 0.0, "listed": 0.2, "based": 0.4, "registered": 0.3, "made": 0.5,
 }  # fmt: skip
+_JOINS = frozenset(
+    "of the at de do Sea Gulf Strait Straits Bay Lake River Port Isthmus Mount Bank Banco Banque Radio Voice Club Duke Duchess "
+    "Earl Prince Princess Air".split()
+)
+"""The last word of each of these:"""
 _BEHIND_WATER = re.compile(r"\b(?:Sea|Gulf|Strait|Straits|Bay|Lake|River|Port|Isthmus|Mount) (?:of )?(?:the )?$")
 _BEHIND_LEARNING = re.compile(
     r"\b(?:University|College|Institute|School|Universidad|Université)(?: \w+)? (?:of|at|de) (?:the )?$"
@@ -213,19 +221,41 @@ def _longer(every: Sequence[Mention]) -> dict[str, str]:
 
 
 def _found(text: str, loud: str) -> Iterator[Mention]:
-    names = _names()
     end = 0
     for word in _starts().finditer(text):
-        start = word.start()
-        if start < end:
+        start, first = word.start(), word[0]
+        if start < end or (start and text[start - 1] in "@#/_."):
             continue
-        first = word[0]
-        hit = next((one for one in names.get(first, ()) if _stands(one[0], text, start)), None)
+        hit = _standing(first, text, start)
         if hit is None and len(first) > 3 and first.isupper():
-            hit = next((one for one in names.get(first.capitalize(), ()) if _stands(one[0], loud, start)), None)
+            hit = _standing(first.capitalize(), loud, start)
         if hit:
             end = start + len(hit[0])
             yield Mention(hit[0], start, end, _candidates(hit[1]))
+
+
+def _standing(first: str, text: str, start: int) -> tuple[str, str] | None:
+    """The longest name beginning with the word ``first`` that stands in a text as whole words, and what it may stand for."""
+    several = _names().get(first)
+    if several is None:
+        return None
+    if len(several) > MANY:
+        return (
+            next((one for one in several if one[0] == found[0]), None)
+            if (found := _longest(first).match(text, start))
+            else None
+        )
+    for one in several:
+        if text.startswith(one[0], start):
+            behind = text[start + len(one[0]) : start + len(one[0]) + 1]
+            if not (behind.isalnum() or behind == "_"):
+                return one
+    return None
+
+
+@cache
+def _longest(first: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:{'|'.join(re.escape(name) for name, _ in _names()[first])})(?!\w)")
 
 
 @cache
@@ -233,16 +263,6 @@ def _starts() -> re.Pattern[str]:
     """Matches the words that may begin a name: those with a capital, or in a script that has none, and a few more."""
     small = "|".join(sorted(word for word in _names() if word[0].islower() and word.isascii()))
     return re.compile(rf"(?<![^\W\d_])(?:[^\W\d_a-zß-öø-ÿ][^\W\d_]*|(?:{small})\b)")
-
-
-def _stands(name: str, text: str, start: int) -> bool:
-    """Whether a name stands in a text as whole words."""
-    end = start + len(name)
-    return (
-        text.startswith(name, start)
-        and not (end < len(text) and (text[end].isalnum() or text[end] == "_"))
-        and not (start and (text[start - 1] in "@#/_." and text[start - 1 : start + 1].strip() == text[start - 1 : start + 1]))
-    )
 
 
 def _weigh(one: Mention, text: str, spans: dict[int, Mention], cues: Collection[str], persons: set[str]) -> None:
@@ -279,15 +299,15 @@ def _weigh(one: Mention, text: str, spans: dict[int, Mention], cues: Collection[
     if (
         following in _MEDIA
         or following in _WATER
-        or _BEHIND_WATER.search(before)
+        or (previous in _JOINS and _BEHIND_WATER.search(before))
         or (Kind.DEMONYM in kinds and following in _FOOD)
     ):
         one.force = 0
     elif following in _COMPANY:
         one.force *= 0.2 if kinds & {Kind.COUNTRY, Kind.DEMONYM, Kind.SUBDIVISION} else 0
-    elif following in _LEARNING or _BEHIND_LEARNING.search(before):
+    elif following in _LEARNING or (previous in _JOINS and _BEHIND_LEARNING.search(before)):
         one.force *= 0.3
-    elif (bank := _BEHIND_BANK.search(before)) and (bank[1] or "").strip() not in _SURE_BANKS:
+    elif previous in _JOINS and (bank := _BEHIND_BANK.search(before)) and (bank[1] or "").strip() not in _SURE_BANKS:
         one.force *= 0.2
     if is_single and one.force:
         _tell_person(one, before, previous, following, persons)
