@@ -226,7 +226,8 @@ class Intake:
             article = replace(article, published=known.published, updated=known.published)
         if not reading.revised:
             if was_public and not by_settings and _essence(before) != _essence(article):
-                article = replace(article, updated=max(self.reader.now, article.published))
+                # The clock may have gone back since; readers would take an older version for the newer.
+                article = replace(article, updated=max(self.reader.now, known.updated, article.published))
             elif was_public:
                 article = replace(article, updated=max(known.updated, article.published))
         if article == before and change is not Change.MOVED:
