@@ -94,9 +94,6 @@ class Keeper(Archive):
             "WHERE s.source = ? AND a.title = ? AND a.state = 'withdrawn'", source, title
         )
 
-    def count_live(self) -> int:
-        return int(self._connection.execute("SELECT count(*) FROM articles WHERE state <> 'withdrawn'").fetchone()[0])
-
     def has_id(self, article_id: str) -> bool:
         return self._connection.execute("SELECT 1 FROM articles WHERE id = ?", (article_id,)).fetchone() is not None
 
