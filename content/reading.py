@@ -34,7 +34,7 @@ _SOME_TEXT = re.compile(r"(?:\A|>)\s*[^\s<&]")
 _RESERVED = frozenset({"feeds", "media", "regions"})
 """What the publisher's own folders are called."""
 
-READING_VERSION = 2
+READING_VERSION = 3
 """Goes up when the same file would be read differently, so that archives read theirs again."""
 
 

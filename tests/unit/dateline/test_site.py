@@ -98,7 +98,7 @@ def test_a_database_that_a_service_holds_open_is_known_as_well(root: Path) -> No
 
 @pytest.mark.parametrize("transport", ["maildir:outbox", "smtp://localhost"])
 def test_what_the_site_made_itself_is_no_article(root: Path, transport: str) -> None:
-    settings = "[feeds]\ntemplates = 'looks'\n[newsletter]\ntransport = '{}'\n".format(transport)
+    settings = f"[feeds]\ntemplates = 'looks'\n[newsletter]\ntransport = '{transport}'\n"
     (root / "config.toml").write_text((root / "config.toml").read_text() + settings)
     shutil.copytree(root / "templates", root / "looks")
     if transport == "maildir:outbox":
