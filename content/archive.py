@@ -105,14 +105,6 @@ class Archive:
             self._facet_ids[key] = row[0]
         return row[0] if row else None
 
-    def with_ids(self, ids: Iterable[str]) -> list[Article]:
-        """The articles with these ids, in that order, whatever their state; unknown ids are passed over."""
-        found = []
-        for one in ids:
-            row = self._connection.execute("SELECT number FROM articles WHERE id = ?", (one,)).fetchone()
-            found += self.articles([row[0]]) if row else []
-        return found
-
     def articles(self, numbers: Iterable[int]) -> list[Article]:
         """The articles with these numbers, in that order, whatever their state."""
         query = """SELECT d.document, a.state FROM article_documents d JOIN articles a ON a.number = d.number
@@ -128,10 +120,6 @@ class Archive:
         """Those of the articles that have files beside them."""
         query = "SELECT number FROM article_documents WHERE number = ? AND instr(document, CAST('\"media\":[]' AS BLOB)) = 0"
         return [number for number in numbers if self._connection.execute(query, (number,)).fetchone()]
-
-    def all_ids(self) -> list[str]:
-        """The ids of every article that was ever kept."""
-        return [row[0] for row in self._connection.execute("SELECT id FROM articles")]
 
     # What a publisher asks
 

@@ -16,6 +16,9 @@ from content.text import one_line
 
 _WITH_EMAIL = re.compile(r"(.*?)\s*<([^<>\s]+@[^<>\s]+)>")
 _WITH_ADDRESS = re.compile(r"(.*?)\s*<?(https?://[^\s<>]+)>?")
+_EMAIL = re.compile(
+    r"[\w.!#$%&'*+/=?^`{|}~-]+@[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9-]*[a-z0-9])+", re.ASCII | re.IGNORECASE
+)
 _SLUG = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 
 
@@ -33,7 +36,7 @@ def known_authors(settings: Mapping[str, AuthorSettings]) -> dict[str, Author]:
 def read_authors(given: Fields, known: Mapping[str, Author], resolve: Resolver) -> tuple[Author, ...]:
     """The authors that the fields name, once each."""
     values = [value for value in given.people(*AUTHORS) if not _is_shapeless(value, given)]
-    return tuple(dict.fromkeys(author for value in values if (author := _author(value, known, resolve)).name))
+    return tuple(dict.fromkeys(author for value in values if (author := _author(value, known, resolve, given)).name))
 
 
 def _is_shapeless(value: Value, given: Fields) -> bool:
@@ -45,12 +48,15 @@ def _is_shapeless(value: Value, given: Fields) -> bool:
     return True
 
 
-def _author(value: Value, known: Mapping[str, Author], resolve: Resolver) -> Author:
+def _author(value: Value, known: Mapping[str, Author], resolve: Resolver, given: Fields) -> Author:
     part = {key: words(text) for key, text in value.items() if isinstance(text, str)} if isinstance(value, dict) else {}
     written = part.get("name") or part.get("slug", "") if part else words(str(value))
     email = part.get("email", "")
     if with_email := _WITH_EMAIL.fullmatch(written):
         written, email = with_email[1], with_email[2]
+    if email and not _EMAIL.fullmatch(email):
+        given.warn(f"{email!r} is no email address in ASCII, and is left out", AUTHORS)
+        email = ""
     author = known.get(written.lower())
     if author is None:
         # A slug that config.toml does not explain is shown as the name that it was made of.

@@ -88,6 +88,7 @@ class Intake:
         self._displaced: list[Kept] = []
         self._undecided: list[Read] = []
         self._broken: list[Path] = []
+        self._dated_slugs: dict[str, str] = {}
 
     def survey(self, paths: Sequence[Path]) -> list[Path]:
         """The files to be read: those that are new or changed. Notes what is unchanged and what is gone.
@@ -95,6 +96,7 @@ class Intake:
         Raises ``PathError``, before anything is changed, for a path that is nothing at all.
         """
         self._survey.look(paths)
+        self.reader.dated_slugs = {str(self._path(source)): slug for source, slug in self.archive.dated_slugs()}
         self._vanished = dict(self._survey.gone)
         self._by_digest = {one.digest: one for one in self._vanished.values()}
         asked = {source_of(self.root, path) for path in self._survey.files}
@@ -118,6 +120,8 @@ class Intake:
         """Withdraws the articles whose files are gone, and says what came of it all."""
         for one in self._undecided:
             self._keep_renamed(one.reading, one.origin)
+        if self._dated_slugs:
+            self._relink()
         self._withdraw()
         self.archive.finish(self.reader.now)
         for was in self._survey.beside_each().values():
@@ -226,7 +230,8 @@ class Intake:
             article = replace(article, published=known.published, updated=known.published)
         if not reading.revised:
             if was_public and not by_settings and _essence(before) != _essence(article):
-                article = replace(article, updated=max(self.reader.now, article.published))
+                # The clock may have gone back since; readers would take an older version for the newer.
+                article = replace(article, updated=max(self.reader.now, known.updated, article.published))
             elif was_public:
                 article = replace(article, updated=max(known.updated, article.published))
         if article == before and change is not Change.MOVED:
@@ -255,6 +260,9 @@ class Intake:
             stays = " (the version published before stays)" if known else ""
             self.report.problems.append(replace(chosen, message=chosen.message + stays))
             return None
+        path = str(reading.path)
+        if chosen == reading.other_slug and self.reader.dated_slugs.get(path) != chosen:
+            self._dated_slugs[path] = chosen
         return self._with_slug(reading.article, chosen)
 
     def _choose_slug(self, reading: Reading, known: Kept | None) -> str | Problem:
@@ -274,6 +282,18 @@ class Intake:
             "give one of the two another 'slug'"
         )
         return Problem(Severity.ERROR, reading.path, reading.slug_line, message)
+
+    def _relink(self) -> None:
+        """Reads again what leads to articles that turned out to have the slug with their date, so that it leads there."""
+        self.reader.dated_slugs |= self._dated_slugs
+        leading = [source for source, was in self._survey.beside_each().items() if not self._dated_slugs.keys().isdisjoint(was)]
+        # Their texts are no others than before: no reader is to be told of a correction.
+        self._survey.outdated |= set(leading)
+        drafts, unchanged = self.report.drafts, self.report.unchanged
+        for one in ReadFiles(self.reader, self.root, None)([self._path(source) for source in leading]):
+            self._keep(one)
+        self.report.drafts, self.report.unchanged = drafts, unchanged
+        self.report.problems = list(dict.fromkeys(self.report.problems))
 
     def _with_slug(self, article: Article, slug: str) -> Article:
         if slug == article.slug:

@@ -77,6 +77,12 @@ class Keeper(Archive):
             WHERE s.beside <> '' AND a.state <> 'withdrawn'"""
         return self._connection.execute(query).fetchall()
 
+    def dated_slugs(self) -> list[tuple[str, str]]:
+        """Sources and slugs of the live articles whose slugs begin with a digit, as those with a date do."""
+        query = """SELECT s.source, a.slug FROM articles a JOIN article_sources s ON s.number = a.number
+            WHERE a.slug GLOB '[0-9]*' AND a.state <> 'withdrawn'"""
+        return self._connection.execute(query).fetchall()
+
     def from_source(self, source: str) -> Kept | None:
         """The live article that a file holds."""
         return self._kept("WHERE s.source = ? AND a.state <> 'withdrawn'", source)
@@ -93,9 +99,6 @@ class Keeper(Archive):
         return self._kept("WHERE s.digest = ? AND a.state = 'withdrawn'", digest) or self._kept(
             "WHERE s.source = ? AND a.title = ? AND a.state = 'withdrawn'", source, title
         )
-
-    def count_live(self) -> int:
-        return int(self._connection.execute("SELECT count(*) FROM articles WHERE state <> 'withdrawn'").fetchone()[0])
 
     def has_id(self, article_id: str) -> bool:
         return self._connection.execute("SELECT 1 FROM articles WHERE id = ?", (article_id,)).fetchone() is not None

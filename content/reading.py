@@ -34,7 +34,7 @@ _SOME_TEXT = re.compile(r"(?:\A|>)\s*[^\s<&]")
 _RESERVED = frozenset({"feeds", "media", "regions"})
 """What the publisher's own folders are called."""
 
-READING_VERSION = 3
+READING_VERSION = 4
 """Goes up when the same file would be read differently, so that archives read theirs again."""
 
 
@@ -76,6 +76,8 @@ class Reader:
         self.content = content
         self.authors = known_authors(authors)
         self.now = now
+        self.dated_slugs: dict[str, str] = {}
+        """The articles that were given the slug with their date, because others have the one without: slugs by whole paths."""
         facts = (READING_VERSION, site, content, sorted(self.authors.items()))
         self.fingerprint = hashlib.blake2b(repr(facts).encode(), digest_size=8).hexdigest()
         """Changes when unchanged files would nonetheless read differently."""
@@ -282,7 +284,9 @@ class _FileReader:
         except (FrontMatterError, _RefusedError):
             return None
         given = fields.Fields(document.fields, document.lines, self.error, self.warn)
-        slug, _ = self._slug(given, words(given.text(*fields.TITLE) or ""))
+        slug, other_slug = self._slug(given, words(given.text(*fields.TITLE) or ""))
+        if other_slug and self.reader.dated_slugs.get(str(self.path)) == other_slug:
+            slug = other_slug
         return None if self._state(given) is not State.PUBLISHED else self._url(given, slug)
 
     def _slug(self, given: fields.Fields, title: str) -> tuple[str, str]:

@@ -70,12 +70,6 @@ def _code(written: str) -> str:
     return _ALIAS_CODES.get(key, key) if len(key) != 3 else _alpha_3().get(key, key)
 
 
-def enclosing(place: Region) -> Region | None:
-    """The next larger region: a subdivision's country, a country's area; ``None`` for the World."""
-    above = lineage(place)
-    return above[1] if len(above) > 1 else None
-
-
 @lru_cache(maxsize=8192)
 def lineage(place: Region) -> tuple[Region, ...]:
     """A region and all that lie around it, up to the World."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time
 from functools import cached_property
 from typing import Annotated, Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
-from content.text import one_line
+from content.text import is_authority, one_line
 
 
 def _known_zone(name: str) -> str:
@@ -35,10 +35,25 @@ def _web_address(url: str) -> str:
             ascii_host = idna.encode(host, uts46=True).decode("ascii")
         except idna.IDNAError as error:
             raise ValueError(f"{url!r} is not a web address ({error})") from None
-        url = urlunsplit(parts._replace(netloc=parts.netloc.lower().replace(host, ascii_host)))
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or not url.isprintable():
+        parts = parts._replace(netloc=parts.netloc.lower().replace(host, ascii_host))
+    if parts.scheme not in ("http", "https") or not is_authority(parts.netloc) or parts.query or parts.fragment:
         raise ValueError(f"{url!r} is not a web address such as 'https://news.example.org'")
-    return url.rstrip("/")
+    if not url.isprintable():
+        raise ValueError(f"{url!r} is not a web address: it holds signs that cannot be seen")
+    return urlunsplit(parts._replace(path=_uri_path(parts.path))).rstrip("/")
+
+
+def _uri_path(path: str) -> str:
+    return quote(path, safe="/:@!$&'()*+,;=~%")
+
+
+def _site_address(url: str) -> str:
+    address = _web_address(url)
+    path = urlsplit(url).path
+    if _uri_path(path) != path:
+        # Its own server and other programs would have to agree on how each sign is written.
+        raise ValueError(f"{url!r}: the path of the site must be of ASCII letters, digits and signs such as - . _ ~")
+    return address
 
 
 def _email_address(email: str) -> str:
@@ -54,6 +69,7 @@ def _email_address(email: str) -> str:
 EmailAddress = Annotated[str, AfterValidator(_email_address)]
 ZoneName = Annotated[str, AfterValidator(_known_zone)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+SiteAddress = Annotated[str, AfterValidator(_site_address)]
 Line = Annotated[str, AfterValidator(one_line)]
 
 
@@ -68,7 +84,7 @@ class SiteSettings(Section):
     """``[site]``: what the publication is called and where it lives."""
 
     title: Line = "News"
-    url: WebAddress = "https://news.example"
+    url: SiteAddress = "https://news.example"
     description: Line = ""
     language: str = Field("en", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
     timezone: ZoneName = "UTC"

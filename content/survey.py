@@ -56,7 +56,9 @@ class Survey:
         """Looks at files and folders. Raises ``PathError``, before anything is changed, for a path that is nothing at all."""
         for path in paths:
             resolved = path.resolve()
-            if resolved.is_dir():
+            if not _is_text(source_of(self._root, resolved)) and not self._root.is_relative_to(resolved):
+                self._refuse(path, "its path is not UTF-8: rename it")
+            elif resolved.is_dir():
                 self._look_into(resolved)
             elif resolved.is_file():
                 self._look_at(path, resolved)
@@ -96,7 +98,7 @@ class Survey:
         found: dict[str, None] = {}
         for name, signature in there:
             source = source_of(self._root, folder / name) if prefix is None else prefix + name
-            if source not in self._known and not _is_text(name):
+            if source not in self._known and not _is_text(source):
                 self._refuse(folder / name, "its name is not UTF-8: rename it")
                 continue
             found[source] = None
@@ -138,12 +140,16 @@ class Survey:
         wider = f"{folder}/" if prefix is None else "\0"
         return [source for source in self._known if not source.startswith("/") or source.startswith(wider)]
 
+    def _is_apart(self, source: str) -> bool:
+        """Whether a file lies in one of the site's own folders, from which articles may have come before."""
+        return any(str(folder) in self._apart for folder in (self._root / source).parents)
+
     def _note_gone(self, folder: Path, found: dict[str, None]) -> None:
         known = self._below(folder)
         looked = Looked(folder, len(found), len(known))
         for source in known:
             # What is there but is no article any more by its name is not gone.
-            if source not in found and not os.path.lexists(self._root / source):
+            if source not in found and (self._is_apart(source) or not os.path.lexists(self._root / source)):
                 kept = self._archive.from_source(source)
                 if kept and kept.id not in self.gone:
                     self.gone[kept.id] = kept

@@ -194,3 +194,15 @@ def shorten(text: str, limit: int) -> str:
         # Text without a blank (a URL, a script that has none) is cut where it stands: there is no word to keep whole.
         cut = head if blank else cut
     return cut.rstrip(" ,;:–—-") + "…"
+
+
+_AUTHORITY = re.compile(
+    r"(?:[\w.~!$&'()*+,;=:%-]*@)?(?:[\w-]+(?:\.[\w-]+)*\.?|\[[0-9A-Fa-f:.]+\])"
+    r"(?::(?:[0-5]?\d{1,4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])?)?",
+    re.ASCII,
+)
+
+
+def is_authority(text: str) -> bool:
+    """Whether this can stand between ``//`` and the path of a web address: user, host in ASCII, port."""
+    return _AUTHORITY.fullmatch(text) is not None

@@ -27,6 +27,7 @@ from feeds.hubs import HubReport
 from feeds.publisher import Publisher
 from feeds.shelf import Outcome
 from newsletter.settings import DigestSettings
+from newsletter.transport import TransportAddress
 
 if TYPE_CHECKING:
     # A publish does without them, and starts sooner.
@@ -56,6 +57,8 @@ class Site:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        # Before they are read, so that an edit meanwhile is not taken for published.
+        self._settings_digest = stamp.settings_digest(root)
         self.settings: Settings = load(root)
 
     @property
@@ -116,6 +119,7 @@ class Site:
     ) -> Published:
         """Takes articles in and brings feeds and pages in line; with ``dry_run`` only says what would be done."""
         given, paths = paths, self.paths(paths)
+        rules = self._rules()
         publisher = self._publisher(dry_run=dry_run)
         if dry_run:
             from content.database import raw
@@ -136,26 +140,43 @@ class Site:
             report = self._take(archive, paths, now, progress, step, publisher.preparing(), withdraw_many=withdraw_many)
             outcome = publisher.publish(archive, now, partial(progress, "Publishing"), step)
             published = Published(report, outcome, publisher.tell_hubs(now))
-            if all(path.is_dir() for path in paths) and not (report.problems or outcome.problems or publisher.waiting()):
-                due = archive.next_due(now)
-                self._leave_stamp(given, paths, publisher, published, now, due)
-            return published
+            due = archive.next_due(now)
         finally:
+            # Its log goes into its file, whose status the stamp holds.
             database.close()
+        if all(path.is_dir() for path in paths) and not (report.problems or outcome.problems or publisher.waiting()):
+            self._leave_stamp(given, paths, rules, publisher, published, now, due)
+        return published
+
+    def _rules(self) -> stamp.Rules:
+        """What a publish that begins now goes by."""
+        ours = self.settings.feeds
+        templates = str((self.root / ours.templates).resolve()) if ours.pages else ""
+        apart = [str(folder.resolve()) for folder in self._apart()]
+        return stamp.Rules(self._settings_digest, templates, stamp.templates_digest(templates), apart)
+
+    def _apart(self) -> list[Path]:
+        """The folders whose files are the site's own and no articles, unless the articles lie within."""
+        ours = self.settings
+        names = [ours.feeds.folder, ours.feeds.templates, ours.newsletter.templates]
+        names.append(TransportAddress.parse(ours.newsletter.transport).folder)
+        articles = (self.root / ours.content.articles).resolve()
+        folders = [self.root / name for name in dict.fromkeys(names) if name]
+        return [folder for folder in folders if not articles.is_relative_to(folder.resolve())]
 
     def _leave_stamp(
         self,
         given: Sequence[Path],
         paths: Sequence[Path],
+        rules: stamp.Rules,
         publisher: Publisher,
         published: Published,
         now: datetime,
         due: datetime | None,
     ) -> None:
         told = stamp.Told(published.report.files, published.outcome.articles, published.outcome.feeds)
-        templates = self.root / self.settings.feeds.templates if self.settings.feeds.pages else None
         stamp.leave(
-            self.root, given, paths, published.report.listings, templates, self.database, publisher.shelf.folder,
+            self.root, given, paths, published.report.listings, rules, self.database, publisher.shelf.folder,
             publisher.outputs(), published.report.beside, now.timestamp(), due.timestamp() if due else None, told,
         )  # fmt: skip
 
@@ -194,7 +215,7 @@ class Site:
         withdraw_many: bool = False,
     ) -> Report:
         """Takes articles in, in short steps, so that other writers wait no longer than a batch takes."""
-        intake = Intake(archive, self.reader(now), self.root, withdraw_many=withdraw_many)
+        intake = Intake(archive, self.reader(now), self.root, apart=self._apart(), withdraw_many=withdraw_many)
         files = intake.survey(paths)
         done = 0
         for batch in intake.read(files, hook):

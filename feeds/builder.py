@@ -70,8 +70,10 @@ class Builder:
         return self.site.absolute(feed.page if own else "")
 
     def picture(self, setting: str) -> str:
-        """The address of the icon or the logo; empty when none is set."""
-        return setting if setting.startswith(("http://", "https://")) or not setting else self.site.absolute(setting)
+        """The address of the icon or the logo; empty when none is set, or when it would be written with pages and none are."""
+        if setting.startswith(("http://", "https://")):
+            return setting
+        return self.site.absolute(setting) if setting and self.settings.pages else ""
 
     def _style(self, folder: str) -> bytes:
         if not self.settings.pages:
@@ -95,8 +97,8 @@ class Builder:
         generator.author(publisher(site))
         if site.rights:
             generator.rights(site.rights)
-        if self.settings.icon:
-            generator.icon(self.picture(self.settings.icon))
+        if icon := self.picture(self.settings.icon):
+            generator.icon(icon)
         if feed.region:
             place = feed.region
             terms = (
@@ -106,9 +108,9 @@ class Builder:
         generator.link(href=self.address(head.folder, kind), rel="self", type=kind.media_type)
         # RSS takes the last link for its own.
         generator.link(href=self.home(feed), rel="alternate", type="text/html")
-        if self.settings.logo:
+        if logo := self.picture(self.settings.logo):
             # In RSS a picture has the title and the link of its channel.
-            generator.image(url=self.picture(self.settings.logo), title=feed.title, link=self.home(feed))
+            generator.image(url=logo, title=feed.title, link=self.home(feed))
         generator.register_extension("dateline", HeadExtension)
         generator.dateline.links, generator.dateline.archived = self._links(head, kind), head.archived
         if kind is Format.RSS:

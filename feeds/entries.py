@@ -25,8 +25,13 @@ from content.text import folded
 from feeds.extensions import ATOM_NAMESPACES, RSS_NAMESPACES, EntryExtension, Link
 from feeds.settings import FeedSettings
 
-ENTRY_VERSION = 3
+ENTRY_VERSION = 4
 """Goes up when the same article makes another entry, so that kept ones are built anew."""
+
+
+BODY_LIMIT = 9_000_000
+"""Bytes beyond which a body is left to the article's page: libxml2, and with it most feed readers, refuses a whole feed
+for one text of more than 10 MB (``XML_MAX_TEXT_LENGTH``), unless it is told otherwise."""
 
 
 class Format(StrEnum):
@@ -102,6 +107,13 @@ class EntryBuilder:
             orjson.dumps(self._json_item(article)),
         )
 
+    def _is_full(self, article: Article) -> bool:
+        """Whether the entry carries the article's body, or its summary alone."""
+        if not article.body or self.settings.content != "full":
+            return False
+        # No character takes more than four bytes.
+        return len(article.body) * 4 <= BODY_LIMIT or len(article.body.encode("utf-8", "replace")) <= BODY_LIMIT
+
     def _entry(self, article: Article) -> FeedEntry:
         entry = FeedEntry()
         entry.id(article.id)
@@ -132,7 +144,7 @@ class EntryBuilder:
         entry = self._entry(article)
         # Entries travel without their feed: each says who answers for it (RFC 4287 4.2.1).
         entry.author([_person(author) for author in article.authors] or [publisher(self.site)])
-        full = bool(article.body) and self.settings.content == "full"
+        full = self._is_full(article)
         if article.summary.text or not full:
             entry.summary(article.summary.text or article.title)
         if full:
@@ -151,7 +163,7 @@ class EntryBuilder:
         entry.dc.dc_creator([author.name for author in article.authors] or [self.site.title])
         # What stands in an RSS description is read as HTML.
         entry.description(html.escape(article.summary.text or article.title, quote=False), isSummary=True)
-        if article.body and self.settings.content == "full":
+        if self._is_full(article):
             entry.content(article.body)
         # The name for people, the code for programs; the domain says of both what they are.
         places = [category(word, place.scheme) for place in article.regions for word in (place.name, place.code)]
@@ -159,8 +171,11 @@ class EntryBuilder:
         return entry
 
     def _json_item(self, article: Article) -> dict[str, object]:
-        full = article.body and self.settings.content == "full"
-        text = {"content_html": article.body} if full else {"content_text": article.summary.text or article.title}
+        text = (
+            {"content_html": article.body}
+            if self._is_full(article)
+            else {"content_text": article.summary.text or article.title}
+        )
         regions = [{"code": place.code, "name": place.name, "scheme": place.scheme} for place in article.regions]
         item: dict[str, object] = {
             "id": article.id,
@@ -187,12 +202,12 @@ class EntryBuilder:
 def distinct(updated: datetime, article_id: str, zone: ZoneInfo) -> datetime:
     """The time of an update, in a feed where no two entries should share one.
 
-    Articles dated by day alone, or read at the same moment, would: only the day, or only the second, is a fact. The
-    fraction of the second, which is none, then tells them apart.
+    Articles dated by day or by minute, or read at the same moment, would: only the day, the minute or the second is a fact.
+    The fraction of the second, which is none, then tells them apart.
     """
-    local = updated.astimezone(zone)
-    by_day = not (local.hour or local.minute or local.second)
-    if not (by_day or updated.microsecond):
+    # Long ago the hours of a zone did not begin with those of UTC.
+    by_minute = not updated.astimezone(zone).second
+    if not (by_minute or updated.microsecond):
         return updated
     digest = hashlib.blake2b(article_id.encode("utf-8", "replace"), digest_size=4).digest()
     return updated.replace(microsecond=int.from_bytes(digest) % 1_000_000)

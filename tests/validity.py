@@ -32,7 +32,7 @@ def errors(document: bytes) -> list[str]:
     if document.lstrip()[:1] == b"{":
         return json_errors(document)
     try:
-        root = etree.fromstring(document, etree.XMLParser(huge_tree=True, resolve_entities=False))
+        root = etree.fromstring(document, etree.XMLParser(resolve_entities=False))
     except etree.XMLSyntaxError as error:
         return [f"not well-formed: {error}"]
     return atom_errors(root) if root.tag == f"{ATOM}feed" else rss_errors(root)

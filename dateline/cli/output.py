@@ -30,7 +30,9 @@ def complain(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """A value for a script, on stdout."""
-    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    # A file's name need not be UTF-8; its strange bytes are escaped as JSON escapes them.
+    print(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:

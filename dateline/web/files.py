@@ -14,6 +14,7 @@ import os
 import stat
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from pathlib import Path
@@ -148,9 +149,8 @@ class PublicFiles:
         )
         for coding in codings[1:]:
             end, _ = CODINGS[coding]
-            packed = Path(file + end)
-            if packed.is_file():
-                held.packed[coding] = packed.read_bytes()
+            with suppress(OSError):
+                held.packed[coding] = Path(file + end).read_bytes()
         self._keep(file, held)
         return held
 
@@ -250,8 +250,7 @@ class PublicFiles:
         home = f"{self.base}/"
         headers = [_HTML, (b"x-content-type-options", b"nosniff"), (b"content-security-policy", _POLICY.encode())]
         headers.append((b"cache-control", f"public, max-age={self.settings.page_max_age}".encode()))
-        file = self._file(path)
-        if target is None and file is not None and not path.endswith("/") and Path(file).is_dir():
+        if target is None and self._is_folder(path):
             # The last part alone, so that it cannot lead to another site.
             target = f"./{quote(path.rpartition('/')[2])}/"
         if target is not None:
@@ -264,6 +263,12 @@ class PublicFiles:
             )
         else:
             await _answer(send, method, 404, headers, self._page("There is no such page", "Read what is new", home))
+
+    def _is_folder(self, path: str) -> bool:
+        """Whether a folder lies where a path without a slash at its end leads."""
+        file = str(self.folder) if path and path == self.base else self._file(path)
+        # pathlib raises for a name that is too long for the file system, which anybody may ask for.
+        return file is not None and not path.endswith("/") and os.path.isdir(file)  # noqa: PTH112
 
     def _page(self, said: str, link: str, target: str) -> bytes:
         title = html.escape(self.title)

@@ -57,6 +57,19 @@ def test_a_correction_keeps_id_and_date_and_says_when(newsroom: Newsroom) -> Non
     assert after.updated == newsroom.now
 
 
+def test_a_correction_after_the_clock_went_back_makes_nothing_older(newsroom: Newsroom) -> None:
+    newsroom.article(date="2026-11-01")
+    newsroom.take()
+    newsroom.later(hours=5)
+    newsroom.article(date="2026-11-01", title="First news, corrected")
+    newsroom.take()
+    corrected = newsroom.only().updated
+    newsroom.later(hours=-3)
+    newsroom.article(date="2026-11-01", title="First news, corrected again")
+    newsroom.take()
+    assert (newsroom.only().title, newsroom.only().updated) == ("First news, corrected again", corrected)
+
+
 def test_what_no_reader_would_notice_is_no_correction(newsroom: Newsroom) -> None:
     """Invariant 26."""
     path = newsroom.article(date="2026-11-01", weight="1")

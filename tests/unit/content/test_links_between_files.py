@@ -61,3 +61,31 @@ def test_a_link_follows_when_the_other_article_gets_another_address(newsroom: Ne
     newsroom.take()
     (article,) = [one for one in newsroom.public() if one.slug == "a"]
     assert "/new-address/" in article.body
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_link_to_one_of_two_dated_files_with_one_tail_leads_to_that_one(newsroom: Newsroom, together: bool) -> None:
+    newsroom.article("2026-10-01-briefing.md", title="Briefing")
+    newsroom.article("2026-10-02-briefing.md", title="Briefing again")
+    if not together:
+        newsroom.take()
+    newsroom.article("2026-10-03-a.md", title="A", slug="a", body=f"See [there](2026-10-02-briefing.md).\n\n{BODY}")
+    newsroom.article("draft.md", title="D", draft="true", body="See [there](2026-10-02-briefing.md) and [nothing](none.md).")
+    report = newsroom.take()
+    assert report.count(Change.NEW) == (3 if together else 1)
+    assert (len(report.events), report.drafts, len(report.problems)) == (report.count(Change.NEW), 1, 1)
+    (article,) = [one for one in newsroom.public() if one.slug == "a"]
+    assert 'href="https://news.test/articles/2026-10-02-briefing/"' in article.body
+    assert article.updated == article.published
+    assert newsroom.take().events == []
+
+
+def test_a_link_follows_an_article_that_has_to_take_the_slug_with_its_date(newsroom: Newsroom) -> None:
+    newsroom.article("2026-10-02-briefing.md", title="Briefing", draft="true")
+    newsroom.article("a.md", title="A", slug="a", body=f"See [there](2026-10-02-briefing.md).\n\n{BODY}")
+    newsroom.article("2026-10-01-briefing.md", title="Another briefing", slug="briefing")
+    newsroom.take()
+    newsroom.article("2026-10-02-briefing.md", title="Briefing")
+    newsroom.take()
+    (article,) = [one for one in newsroom.public() if one.slug == "a"]
+    assert "/articles/2026-10-02-briefing/" in article.body

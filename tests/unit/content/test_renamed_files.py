@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,27 @@ def test_a_folder_around_the_site_takes_in_no_file_of_its_own(newsroom: Newsroom
         assert (report.files, report.events, report.problems) == (1, [], [])
     (newsroom.articles / "a.md").unlink()
     assert changes(newsroom.take(newsroom.root.parent, apart=[newsroom.root / "public"])) == [Change.WITHDRAWN]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "nothing"])
+def test_a_path_that_is_not_utf_8_is_refused_by_name(newsroom: Newsroom, kind: str) -> None:
+    newsroom.article("a.md")
+    path = Path(os.fsdecode(os.fsencode(newsroom.root.parent) + b"/bad\xff.md"))
+    if kind == "file":
+        path.write_text("---\ntitle: Bad\n---\nIt is here.\n")
+    elif kind == "folder":
+        path.mkdir()
+        (path / "b.md").write_text("---\ntitle: Bad\n---\nIt is here.\n")
+    report = newsroom.take(newsroom.articles, path)
+    assert [(problem.path, problem.message) for problem in report.errors] == [(path, "its path is not UTF-8: rename it")]
+    assert [article.title for article in newsroom.public()] == ["First news"]
+
+
+def test_a_site_in_a_folder_that_is_not_utf_8_is_published(tmp_path: Path) -> None:
+    newsroom = Newsroom(Path(os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff")))
+    newsroom.article("a.md")
+    assert newsroom.take(newsroom.root).problems == []
+    assert newsroom.only().title == "First news"
 
 
 def gone(newsroom: Newsroom) -> tuple[list[str], dict[str, str]]:

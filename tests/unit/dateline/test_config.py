@@ -22,6 +22,11 @@ def problem(folder: Path, text: str) -> str:
     [
         ("[site]\ntitel = 'x'", ":2: site.titel: there is no such setting; did you mean 'title'?"),
         ("[site]\nurl = 'ftp://x'", ":2: site.url: 'ftp://x' is not a web address"),
+        ("[site]\nurl = 'https://news.test/a b'", ":2: site.url: 'https://news.test/a b': the path of the site must be of ASCII"),
+        ("[site]\nurl = 'https://news.test/ü'", "the path of the site must be of ASCII"),
+        ("[site]\nurl = 'https://news.test/<x>'", "the path of the site must be of ASCII"),
+        ("[site]\nurl = 'https://ne`ws.test'", ":2: site.url: 'https://ne`ws.test' is not a web address"),
+        ("[site]\nurl = 'https://news.test:99999'", ":2: site.url: 'https://news.test:99999' is not a web address"),
         ("[site]\n\ntimezone = 'Mars/Base'", ":3: site.timezone: 'Mars/Base' is not a time zone"),
         ("[feeds]\nlimit = 'many'", ":2: feeds.limit: Input should be a valid integer"),
         ("[fedes]\nlimit = 5", ":1: fedes: there is no such setting; did you mean 'feeds'?"),
@@ -36,6 +41,11 @@ def problem(folder: Path, text: str) -> str:
 )  # fmt: skip
 def test_a_wrong_setting_is_named(tmp_path: Path, text: str, said: str) -> None:
     assert said in problem(tmp_path, text)
+
+
+def test_an_authors_page_may_have_any_path(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("[authors.mei]\nname = 'Mei'\nurl = 'https://bücher.test/~mei ü/'\n")
+    assert load(tmp_path).authors["mei"].url == "https://xn--bcher-kva.test/~mei%20%C3%BC"
 
 
 @pytest.mark.parametrize("line", ["smtp_password = 'hunter2hunter2'", "transport = 'smtp://u:hunter2hunter2@h'"])

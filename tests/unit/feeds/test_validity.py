@@ -9,7 +9,7 @@ from validity import errors
 from feeds.entries import Format
 
 MUTATIONS = [
-    (Format.ATOM, b"<updated>2026-11-01T09:30:00+00:00</updated>", b"<updated>yesterday</updated>"),
+    (Format.ATOM, b"<updated>2026-11-01T09:30:15+00:00</updated>", b"<updated>yesterday</updated>"),
     (Format.ATOM, b"<id>tag:news.test,2026-01-01:first</id>", b"<id>first</id>"),
     (Format.ATOM, b"<id>tag:news.test,2026-01-01:first</id>", b""),
     (Format.ATOM, b' rel="self"', b' rel="me"'),
