@@ -97,7 +97,7 @@ MANY = 6
 
 _WORD = re.compile(r"[^\W\d_]+")
 _SMALL = re.compile(r"\b[a-z]+\b")
-_BEFORE = re.compile(r"([\w.'&-]+)([ \u00a0]|, )$")
+_POSTAL = re.compile(r", ([A-Z]{2})\b")
 _AFTER = re.compile(r"[ \u00a0]([\w'&-]+)")
 _LOUD = re.compile(r"\b[A-Z]{4,}\b")
 _DATELINE = re.compile(r"\s*(?:[–—-]{1,2} |\()|, [\w. ]{2,25}?\s*(?:[–—]|--| - |\()")
@@ -193,8 +193,9 @@ def mentions(parts: Sequence[str], language: str = "en") -> list[list[Mention]]:
             is_single = " " not in one.name
             if one.name in persons and not one.cued:
                 one.force = 0
-            elif is_single and one.name.lower() in small and not (one.cued and one.candidates[0].kind is not Kind.TOWN):
-                one.force *= 0.3
+            elif is_single and not one.cued and one.name.lower() in small:
+                # The bird, the porcelain; but who writes of the Polish may well polish something.
+                one.force *= 0.5 if one.candidates[0].kind is Kind.DEMONYM else 0
             if not one.qualifier:
                 one.qualifier = qualified.get(one.name) or longer.get(one.name, "")
     return [[one for one in several if one.force > 0] for several in found]
@@ -269,9 +270,8 @@ def _weigh(one: Mention, text: str, spans: dict[int, Mention], cues: Collection[
     """Reads what stands around a name."""
     given, ordinary = _ordinary()
     before, after = text[max(0, one.start - 40) : one.start], text[one.end : one.end + 40]
-    left, right = _BEFORE.search(before), _AFTER.match(after)
-    previous = left[1] if left and left[2] != ", " else ""
-    following = right[1] if right else ""
+    right = _AFTER.match(after)
+    previous, following = _word_before(before), right[1] if right else ""
     is_single = " " not in one.name
     kinds = {candidate.kind for candidate in one.candidates}
     if one.name in _NEVER:
@@ -281,7 +281,7 @@ def _weigh(one: Mention, text: str, spans: dict[int, Mention], cues: Collection[
     one.cued = previous.lower() in cues or one.dateline
     if after.startswith(", ") and (behind := spans.get(one.end + 2)):
         one.qualifier = _qualifier(one, behind)
-    elif postal := re.match(r", ([A-Z]{2})\b", after):
+    elif after.startswith(", ") and (postal := _POSTAL.match(after)):
         one.qualifier = next((own.code for own in one.candidates if own.code == f"US-{postal[1]}"), "")
     if Kind.NOTHING in kinds:
         # A company's name may be a town's as well (Orange); a sea is never one.
@@ -322,6 +322,14 @@ def _weigh(one: Mention, text: str, spans: dict[int, Mention], cues: Collection[
     elif _is_strange(before, previous) or (kinds == {Kind.TOWN} and _is_name(following)):
         one.force = 0
         persons.add(one.name)
+
+
+def _word_before(before: str) -> str:
+    """The word that a blank parts from what comes behind; empty where a sign parts them, too."""
+    if before[-1:] not in (" ", "\u00a0"):
+        return ""
+    word = before[:-1].rpartition(" ")[2].lstrip("(\"“'‘[—–")
+    return "" if word[-1:] in ",;:!?)" else word
 
 
 def _is_name(word: str) -> bool:

@@ -1,30 +1,35 @@
-"""Which places is an article about? Told from the names in its title, summary and text, with a score and the evidence."""
+"""Which places is an article about? Told from the names in its title, summary and text, with a score and the evidence.
+
+The score is how likely a careful editor would tag the region: a logistic regression over where and how often it is named, and
+how it compares with the others. Its weights (``data/place_weights.json``) are fitted to labelled texts by
+``data/fit_places.py``.
+"""
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 
 from content.gazetteer import Candidate, Kind, Mention, mentions
 from content.regions import Region, region
 from content.text import plain
 
-THRESHOLD = 1.0
+THRESHOLD = 0.5
 """The score from which on a region is tagged."""
 
-COUNTRY_SCALE, SUBDIVISION_SCALE, GROUP_SCALE = 2.2, 1.75, 6.5
-"""The weight of mentions that makes a score of 1, for each level."""
-USUAL, LEAST, MOST, LATE = 10.0, 0.5, 1.0, 0.8
-CAPITAL, DATELINE = 0.4, 0.3
-"""What a capital says for the region that it lies in, where the words around it speak of a place, and as a dateline."""
-SHARE = 0.17
-"""A country that has less than this share of the weight of the first one is a passing mention."""
+AREA_HALF = 5.5
+"""The weight of mentions that makes a score of a half for an area; labelled texts have too few to fit it."""
+CAPITAL, DATELINE, CALLED = 0.6, 0.35, 0.1
+"""What a capital says for the region that it lies in: where the words around it speak of a place, as a dateline, and else."""
 
-TITLE, SUMMARY, OPENING, SECOND = 3.0, 2.0, 2.0, 1.4
-_OPENING = frozenset(["title", "summary", "paragraph 1"])
+_FIRST = ("title", "summary", "paragraph 1", "paragraph 2")
+_AREA_WEIGHTS = {"title": 3.0, "summary": 2.0, "paragraph 1": 2.0, "paragraph 2": 1.4}
 _PARAGRAPH_END = re.compile(r"</(?:p|li|h[1-6]|blockquote|td|th|figcaption|pre|dt|dd)>|<br ?/?>")
 
 
@@ -52,44 +57,117 @@ class _Seen:
 
     mention: Mention
     part: str
-    weight: float
     meant: Candidate | None = None
 
 
 @dataclass(slots=True)
 class _Tally:
-    weight: float = 0.0
-    seen: list[tuple[float, Evidence]] = field(default_factory=list)
-    opens: bool = False
-    """Whether it is named in title, summary or first paragraph."""
-    early: bool = False
-    """Whether it is named there or in the second paragraph."""
-    parts: dict[str, int] = field(default_factory=dict)
+    """What speaks for one region: the force of its mentions by part of the text, where none counts more than one and a half."""
 
-    def add(self, weight: float, one: _Seen) -> None:
-        # The third mention in one paragraph says nothing new.
-        times = self.parts.get(one.part, 0)
-        self.parts[one.part] = times + 1
-        weight /= 1 + times
-        self.weight += weight
-        self.opens |= one.part in _OPENING
-        self.early |= one.part in _OPENING or one.part == "paragraph 2"
-        self.seen.append((weight, Evidence(one.mention.name, one.part, one.mention.start)))
+    parts: dict[str, float] = field(default_factory=dict)
+    kinds: set[Kind] = field(default_factory=set)
+    cued: float = 0.0
+    own: float = 0.0
+    """The force of names other than that of a capital, which may be its government."""
+    evidence: list[tuple[float, Evidence]] = field(default_factory=list)
+
+    @property
+    def total(self) -> float:
+        return sum(self.parts.values())
+
+    def add(self, force: float, one: _Seen) -> None:
+        assert one.meant
+        self.parts[one.part] = min(1.5, self.parts.get(one.part, 0.0) + force)
+        self.kinds.add(one.meant.kind)
+        said = Evidence(one.mention.name, one.part, one.mention.start)
+        self.evidence.append((force * _AREA_WEIGHTS.get(one.part, 1.0), said))
 
 
 def place(title: str, summary: str, body: str, language: str = "en") -> list[Placed]:
-    """The regions that an article is about, best first within countries, then subdivisions, then areas.
+    """The regions that an article is about, best first: countries, then subdivisions, then areas.
 
     ``title`` and ``summary`` are plain text, ``body`` is clean HTML. What scores below :data:`THRESHOLD` is among them, so
     that an editor can see it.
     """
+    seen, tallies = tallied(title, summary, body, language)
+    paragraphs = len({one.part for one in seen}) + 1
+    paragraphs = max(paragraphs, body.count("</p>"))
+    scores = {code: _area_score(tally) for code, tally in tallies.items() if code.isdigit()}
+    for code, facts in features(tallies, paragraphs).items():
+        scores[code] = _likelihood(facts, _weights()["subdivision" if "-" in code else "country"])
+    for code in [code for code in scores if "-" in code]:
+        # No place is more certain than the country that it lies in.
+        scores[code] = min(scores[code], scores[code[:2]])
+    found = [
+        Placed(region(code), round(score, 2), _strongest(tallies[code]))
+        for code, score in sorted(scores.items(), key=lambda both: (both[0].isdigit(), "-" in both[0], -both[1], both[0]))
+    ]
+    return found
+
+
+def tallied(title: str, summary: str, body: str, language: str) -> tuple[list[_Seen], dict[str, _Tally]]:
+    """The names in an article, and what they say for each region, by its code."""
     seen = _seen(title, summary, body, language)
     _decide(seen)
     tallies: dict[str, _Tally] = defaultdict(_Tally)
     for before, one, after in zip([None, *seen], seen, [*seen[1:], None], strict=False):
         if one.meant:
             _count(one, tallies, is_listed=_beside(before, one) or _beside(one, after))
-    return _scored(tallies)
+    return seen, tallies
+
+
+def features(tallies: Mapping[str, _Tally], paragraphs: int) -> dict[str, dict[str, float]]:
+    """What the weights are for, by the codes of the countries and subdivisions that a text of so many paragraphs names."""
+    totals = {code: tally.total for code, tally in tallies.items() if not code.isdigit()}
+    countries = [total for code, total in totals.items() if "-" not in code]
+    everything, first = sum(countries) or 1.0, max(countries, default=1.0) or 1.0
+    found = {}
+    for code, total in totals.items():
+        tally = tallies[code]
+        title, summary, opening, second = (min(1.0, tally.parts.get(part, 0.0)) for part in _FIRST)
+        later = sum(force for part, force in tally.parts.items() if part not in _FIRST)
+        facts = {
+            "title": title, "summary": summary, "opening": opening, "second": second, "later": math.log1p(later),
+            "spread": later / paragraphs, "share": total / everything, "of first": total / first,
+            "opens": float(bool(title or summary or opening)), "length": math.log(paragraphs), "named": math.log1p(everything),
+        }  # fmt: skip
+        if "-" in code:
+            around = totals[code[:2]] or 1.0
+            others = [one for other, one in totals.items() if other[:3] == code[:3] and other != code]
+            facts |= {
+                "of country": total / around, "capital only": float(not tally.own), "cued": min(1.0, tally.cued),
+                "others": max(others, default=0.0) / around, "country of first": around / first,
+                "capital": float(Kind.CAPITAL in tally.kinds),
+            }  # fmt: skip
+        else:
+            facts |= {
+                "people only": float(tally.kinds <= {Kind.DEMONYM}), "towns only": float(tally.kinds <= {Kind.TOWN}),
+                "capital only": float(tally.kinds <= {Kind.CAPITAL}), "is first": float(total == first),
+                "alone": 1 / len(countries),
+            }  # fmt: skip
+        found[code] = facts
+    return found
+
+
+def _likelihood(facts: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    return 1 / (1 + math.exp(-(weights["bias"] + sum(weights[name] * value for name, value in facts.items()))))
+
+
+def _area_score(tally: _Tally) -> float:
+    weight = sum(force * _AREA_WEIGHTS.get(part, 1.0) for part, force in tally.parts.items())
+    return weight / (weight + AREA_HALF)
+
+
+def _strongest(tally: _Tally) -> tuple[Evidence, ...]:
+    return tuple(said for _, said in sorted(tally.evidence, key=lambda both: -both[0])[:6])
+
+
+@cache
+def _weights() -> dict[str, dict[str, float]]:
+    weights: dict[str, dict[str, float]] = json.loads(
+        Path(__file__).with_name("data").joinpath("place_weights.json").read_text()
+    )
+    return weights
 
 
 def chosen(placed: Iterable[Placed], threshold: float = THRESHOLD) -> tuple[Region, ...]:
@@ -109,13 +187,9 @@ def explained(placed: Iterable[Placed], threshold: float = THRESHOLD) -> str:
 
 def _seen(title: str, summary: str, body: str, language: str) -> list[_Seen]:
     paragraphs = [text for part in _PARAGRAPH_END.split(body) if (text := plain(part))]
-    parts = [("title", title, TITLE), ("summary", summary, SUMMARY)]
-    for number, text in enumerate(paragraphs, start=1):
-        parts.append((f"paragraph {number}", text, {1: OPENING, 2: SECOND}.get(number, 1.0)))
-    found = mentions([text for _, text, _ in parts], language)
-    return [
-        _Seen(one, part, weight * one.force) for (part, _, weight), several in zip(parts, found, strict=True) for one in several
-    ]
+    parts = ["title", "summary", *(f"paragraph {number}" for number in range(1, len(paragraphs) + 1))]
+    found = mentions([title, summary, *paragraphs], language)
+    return [_Seen(one, part) for part, several in zip(parts, found, strict=True) for one in several]
 
 
 def _decide(seen: Sequence[_Seen]) -> None:
@@ -136,9 +210,9 @@ def _decide(seen: Sequence[_Seen]) -> None:
             open_ones.append((one, merged))
             continue
         if one.meant.kind is not Kind.GROUP:
-            known[one.meant.code] += one.weight
+            known[one.meant.code] += _AREA_WEIGHTS.get(one.part, 1.0) * one.mention.force
             if "-" in one.meant.code:
-                known[one.meant.country] += one.weight
+                known[one.meant.country] += _AREA_WEIGHTS.get(one.part, 1.0) * one.mention.force
     # What can be one thing only, and large towns, speak for their countries before the others are looked at.
     for one, merged in sorted(open_ones, key=_certainty):
         best = max(merged, key=lambda own: _likely(own, known))
@@ -146,8 +220,8 @@ def _decide(seen: Sequence[_Seen]) -> None:
             continue
         one.meant = best
         if best.kind is not Kind.GROUP and (best.inhabitants >= 100 or best.kind is not Kind.TOWN):
-            known[best.code] += one.weight
-            known[best.country] += one.weight * ("-" in best.code)
+            known[best.code] += _AREA_WEIGHTS.get(one.part, 1.0) * one.mention.force
+            known[best.country] += _AREA_WEIGHTS.get(one.part, 1.0) * one.mention.force * ("-" in best.code)
 
 
 def _certainty(both: tuple[_Seen, list[Candidate]]) -> tuple[bool, int, int]:
@@ -213,44 +287,17 @@ def _beside(first: _Seen | None, second: _Seen | None) -> bool:
 
 def _count(one: _Seen, tallies: dict[str, _Tally], *, is_listed: bool) -> None:
     assert one.meant
-    meant, weight = one.meant, one.weight
+    meant, force = one.meant, one.mention.force
     if meant.kind is Kind.GROUP:
-        tallies[meant.code].add(weight, one)
+        tallies[meant.code].add(force, one)
         return
-    factor = {Kind.DEMONYM: 0.85, Kind.SUBDIVISION: 0.9, Kind.TOWN: 0.85}.get(meant.kind, 1.0)
-    tallies[meant.country].add(weight * factor, one)
+    tallies[meant.country].add(force, one)
     if "-" in meant.code:
+        tally = tallies[meant.code]
+        tally.cued += one.mention.cued * force
         # A capital is called for its government more often than for itself.
-        local = factor
         if meant.kind is Kind.CAPITAL and not is_listed:
-            local = DATELINE if one.mention.dateline else CAPITAL if one.mention.cued else 0.1
-        tallies[meant.code].add(weight * local, one)
-
-
-def _scored(tallies: dict[str, _Tally]) -> list[Placed]:
-    by_country = [tally.weight for code, tally in tallies.items() if code.isalpha()]
-    # A long text with many names mentions more of them in passing; in a short one a single name may be all there is.
-    plenty = min(MOST, max(LEAST, sum(by_country) / USUAL))
-    first = max(by_country, default=1.0)
-    found: list[tuple[int, Placed]] = []
-    scores: dict[str, float] = {}
-    for code, tally in sorted(tallies.items(), key=lambda both: len(both[0])):
-        scale = GROUP_SCALE if code.isdigit() else SUBDIVISION_SCALE if "-" in code else COUNTRY_SCALE
-        # Within a country that the text is about, a place is looked for less far up.
-        early = tally.opens or ("-" in code and tally.early and scores.get(code[:2], 0) >= THRESHOLD)
-        score = tally.weight / (scale * (plenty if early else max(plenty, LATE)))
-        if code.isalpha():
-            score = min(score, tally.weight / (first * SHARE))
-        scores[code] = score
-    for code, tally in tallies.items():
-        score = scores[code]
-        within = [own for other, own in scores.items() if other.startswith(f"{code}-") and tallies[other].opens]
-        if code.isalpha():
-            score = max([score, *within])
-        elif "-" in code and score >= THRESHOLD > max([scores[code[:2]], *(scores[code] for _ in range(tally.opens))]):
-            # A place is not certain where its country is not.
-            score = scores[code[:2]]
-        evidence = tuple(said for _, said in sorted(tally.seen, key=lambda both: -both[0])[:6])
-        level = 2 if code.isdigit() else 1 if "-" in code else 0
-        found.append((level, Placed(region(code), round(score, 2), evidence)))
-    return [one for _, one in sorted(found, key=lambda both: (both[0], -both[1].score, both[1].region.code))]
+            force *= DATELINE if one.mention.dateline else CAPITAL if one.mention.cued else CALLED
+        else:
+            tally.own += force
+        tally.add(force, one)

@@ -132,7 +132,7 @@ class ContentSettings(Section):
     articles: str = "articles"
     article_path: str = "articles/{slug}/"
     regions: Literal["apply", "suggest", "off"] = "apply"
-    region_threshold: float = Field(1.0, ge=0.1, le=10)
+    region_threshold: float = Field(0.5, gt=0, lt=1)
     max_file_mb: int = Field(20, ge=1, le=1024)
 
     @field_validator("article_path")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from content.placing import Placed
     from content.reading import Reader
 
-SHOWN = 0.3
+SHOWN = 0.1
 """The score from which on a region is shown."""
 
 

@@ -260,7 +260,7 @@ def test_a_database_that_another_process_holds_is_named(dateline: Program, site:
     assert len(entries(site)) == 2
 
 
-KENYAN = "---\ntitle: Kenya fines two carriers\n---\nThe regulator in Nairobi fined two carriers in Kenya.\n"
+KENYAN = "---\ntitle: Kenya fines two carriers\n---\nThe regulator fined two carriers in Kenya.\n"
 
 
 def test_regions_are_shown_with_their_evidence_and_written_into_the_front_matter(dateline: Program, site: Path) -> None:
