@@ -140,6 +140,14 @@ class Archive:
         """The number of the last change."""
         return int(self._connection.execute("SELECT coalesce(max(revision), 0) FROM articles").fetchone()[0])
 
+    def mark(self, revision: int) -> bytes:
+        """What tells a change from the one of that number in another database, or in this one before it was restored.
+
+        It is empty when there was no such change.
+        """
+        row = self._connection.execute("SELECT mark FROM article_changes WHERE revision = ?", (revision,)).fetchone()
+        return bytes(row[0]) if row else b""
+
     def changed_since(self, revision: int) -> list[int]:
         """The numbers of the articles that changed after ``revision``, in the order of publication."""
         query = "SELECT number FROM articles WHERE revision > ? ORDER BY published, number"

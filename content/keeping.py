@@ -183,6 +183,8 @@ class Keeper(Archive):
             version = version_of(article)
             self._connection.execute("UPDATE articles SET version = ? WHERE number = ?", (version, number))
             self._file_under(number, article)
+        # In a migration this change cannot have a mark: their table comes later.
+        self._revision = self.revision + 1
         self.finish(now)
 
     def _facts(self, article: Article, document: bytes) -> tuple[object, ...]:
@@ -193,6 +195,8 @@ class Keeper(Archive):
     def _next_revision(self) -> int:
         if not self._revision:
             self._revision = self.revision + 1
+            mark = "INSERT OR REPLACE INTO article_changes (revision, mark) VALUES (?, randomblob(16))"
+            self._connection.execute(mark, (self._revision,))
         return self._revision
 
     def _file_under(self, number: int, article: Article) -> None:

@@ -53,9 +53,13 @@ class FeedState:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a publish came: the archive's last change, the time, and by which rules files and archives were made."""
+    """How far a publish came: the archive's last change, the time, and by which rules files and archives were made.
+
+    ``mark`` is that of the change: with another, the same revision is one of another database.
+    """
 
     revision: int
+    mark: bytes
     moment: datetime
     fingerprint: bytes
     archives: bytes
@@ -189,14 +193,25 @@ class Cache:
     def progress(self) -> Progress:
         found = dict(self._connection.execute("SELECT name, value FROM progress").fetchall())
         moment = datetime.fromtimestamp(found.get("moment", 0), UTC)
-        return Progress(found.get("revision", 0), moment, found.get("fingerprint", b""), found.get("archives", b""))
+        marks = (found.get(name, b"") for name in ("fingerprint", "archives"))
+        return Progress(found.get("revision", 0), found.get("mark", b""), moment, *marks)
 
     def note_progress(self, progress: Progress) -> None:
         facts = {
-            "revision": progress.revision, "moment": progress.moment.timestamp(), "fingerprint": progress.fingerprint,
-            "archives": progress.archives,
+            "revision": progress.revision, "mark": progress.mark, "moment": progress.moment.timestamp(),
+            "fingerprint": progress.fingerprint, "archives": progress.archives,
         }  # fmt: skip
         self._connection.executemany("INSERT OR REPLACE INTO progress VALUES (?, ?)", facts.items())
+
+    def disown(self) -> None:
+        """Forgets what the archive's numbers meant, because it is another archive now.
+
+        Which files and feeds are there stays known, so that those that are over can be taken away; so do the entries, which
+        are kept under what they say.
+        """
+        self._connection.execute("UPDATE files SET key = x'', article = NULL")
+        self._connection.execute("DELETE FROM media")
+        self._connection.execute("DELETE FROM progress WHERE name <> 'layout'")
 
 
 def digest(*parts: bytes) -> bytes:

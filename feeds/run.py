@@ -43,6 +43,8 @@ class Run:
         )  # fmt: skip
         self.archive, self.cache, self.now, self.progress, self.step = archive, cache, now, progress, step
         self.revision = archive.revision
+        if not _is_of(cache.progress(), archive):
+            cache.disown()
         self.before = cache.progress()
         self.fingerprint = publisher.fingerprint()
         self.archives = digest(self.site.url.encode())
@@ -84,7 +86,9 @@ class Run:
         if self.everything:
             self._put_away()
         self._tidy()
-        self.cache.note_progress(Progress(self.revision, self.now, self.fingerprint, self.archives))
+        self.cache.note_progress(
+            Progress(self.revision, self.archive.mark(self.revision), self.now, self.fingerprint, self.archives)
+        )
 
     # What is to be done
 
@@ -170,6 +174,9 @@ class Run:
         for number in sorted({*log.stale(), *lost, *range(written + 1, full + 1)} - {full + 1}):
             self._put_page(feed, log, number)
         tail = full + 1
+        for number in sorted(int(name) for name in there if name.isdecimal() and int(name) > (tail if rest else full)):
+            # Of a log that is lost.
+            self._remove_page(feed.folder, number)
         if rest and (self._has_page(feed, tail) or not set(log.page(tail)) <= {one.number for one in current}):
             self._put_page(feed, log, tail)
             return self._page_folder(feed, tail)
@@ -257,11 +264,19 @@ class Run:
     def _put_archives_away(self, folder: str, state: FeedState) -> None:
         log = FeedLog(self.archive.connection, folder)
         for number in range(1, max(state.pages, log.full_pages) + 2):
-            for kind in Format:
-                self.shelf.remove(f"{folder}/archive/{number}/{kind.file_name}")
+            self._remove_page(folder, number)
         log.drop()
         self.cache.note_feed(folder, FeedState(state.count, 0))
+
+    def _remove_page(self, folder: str, number: int) -> None:
+        for kind in Format:
+            self.shelf.remove(f"{folder}/archive/{number}/{kind.file_name}")
 
     def _tidy(self) -> None:
         if self.cache.count_entries() > 1000 + self.archive.count_public(self.now) * 5 // 4:
             self.cache.prune(self.entries.key(version) for version in self.archive.all_versions())
+
+
+def _is_of(progress: Progress, archive: Archive) -> bool:
+    """Whether it was this archive that a publish came so far with, and not one that was lost, or is older than it was."""
+    return archive.mark(progress.revision) == progress.mark

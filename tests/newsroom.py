@@ -40,9 +40,32 @@ class Newsroom:
         self.feeds = FeedSettings(pages=False)
         self.combined: list[CombinedFeedSettings] = []
         self.authors = {"mei-tanaka": AuthorSettings(name="Mei Tanaka", biography="Covers cables.")}
-        self.engine = open_sqlite(root / "dateline.db")
+        self.open_database()
+
+    @property
+    def database(self) -> Path:
+        return self.root / "dateline.db"
+
+    def open_database(self) -> None:
+        self.engine = open_sqlite(self.database)
         with writing(self.engine) as connection:
             metadata.create_all(connection)
+
+    def lose_database(self) -> None:
+        self.engine.dispose()
+        for end in ("", "-wal", "-shm"):
+            self.database.with_name(self.database.name + end).unlink(missing_ok=True)
+        self.open_database()
+
+    def save_database(self) -> bytes:
+        self.engine.dispose()
+        return self.database.read_bytes()
+
+    def restore_database(self, saved: bytes) -> None:
+        self.lose_database()
+        self.engine.dispose()
+        self.database.write_bytes(saved)
+        self.open_database()
 
     # Files
 

@@ -1,0 +1,97 @@
+"""What a publish makes of a database, a cache or a clock that is not the one of the publish before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from newsroom import Newsroom
+
+from feeds.settings import FeedSettings
+
+TEMPLATES = Path(__file__).parents[3] / "templates"
+PICTURE = "![A hall](hall.png)"
+
+
+@pytest.fixture
+def newsroom(newsroom: Newsroom) -> Newsroom:
+    newsroom.feeds = FeedSettings(templates=str(TEMPLATES))
+    return newsroom
+
+
+def write(newsroom: Newsroom, number: int, title: str = "", **fields: str) -> Path:
+    return newsroom.article(
+        f"{number:03}.md", title=title or f"News {number:03}", date=f"2026-10-{number % 28 + 1:02}", updated="2026-11-01",
+        section=f"Section {number}", **fields,
+    )  # fmt: skip
+
+
+def public(newsroom: Newsroom) -> dict[str, bytes]:
+    root = newsroom.root / "public"
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def made_anew(newsroom: Newsroom, folder: Path) -> dict[str, bytes]:
+    """The public folder as the same files give it from nothing."""
+    other = Newsroom(folder)
+    other.feeds, other.now, other.site = newsroom.feeds, newsroom.now, newsroom.site
+    for path in newsroom.articles.iterdir():
+        other.write(path.name, path.read_bytes())
+    other.publish()
+    return public(other)
+
+
+def test_a_lost_database_beside_a_kept_cache_gives_what_the_files_say(newsroom: Newsroom, tmp_path: Path) -> None:
+    for number in range(6):
+        write(newsroom, number)
+    newsroom.publish()
+    newsroom.lose_database()
+    newsroom.later(minutes=5)
+    write(newsroom, 1, "News 001 corrected")
+    (newsroom.articles / "000.md").unlink()
+    write(newsroom, 6)
+    newsroom.publish()
+    assert public(newsroom) == made_anew(newsroom, tmp_path / "other")
+    newsroom.later(minutes=5)
+    assert newsroom.publish()[1].written == []
+
+
+def test_a_lost_database_leaves_no_archive_document_of_what_is_gone(newsroom: Newsroom) -> None:
+    for number in range(110):
+        newsroom.article(f"{number:03}.md", title=f"News {number:03}", date=f"2026-10-{number % 28 + 1:02}", section="Rules")
+    newsroom.publish()
+    newsroom.lose_database()
+    for number in range(110):
+        (newsroom.articles / f"{number:03}.md").unlink()
+    newsroom.article("kept.md", title="What is kept")
+    newsroom.publish()
+    kept = public(newsroom)
+    assert not [path for path, content in kept.items() if b"News 0" in content]
+    assert not [path for path in kept if "archive/2" in path or "sections" in path]
+
+
+@pytest.mark.parametrize("later", [0, 1])
+def test_a_restored_database_gives_what_the_files_say(newsroom: Newsroom, tmp_path: Path, later: int) -> None:
+    """Also when it has come as far again as the lost one was, in other steps."""
+    write(newsroom, 0)
+    write(newsroom, 1)
+    newsroom.publish()
+    saved = newsroom.save_database()
+    path = write(newsroom, 2)
+    newsroom.publish()
+    newsroom.restore_database(saved)
+    newsroom.later(minutes=5)
+    path.unlink()
+    for number in range(3, 3 + 2 * later):
+        write(newsroom, number)
+    newsroom.publish()
+    assert public(newsroom) == made_anew(newsroom, tmp_path / "other")
+
+
+def test_entries_outlive_a_lost_database(newsroom: Newsroom) -> None:
+    write(newsroom, 0)
+    newsroom.publish()
+    before = public(newsroom)
+    newsroom.lose_database()
+    assert newsroom.publish()[1].written == []
+    assert public(newsroom) == before
