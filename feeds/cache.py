@@ -159,6 +159,10 @@ class Cache:
 
     # Pictures and other files beside articles
 
+    def media(self) -> list[str]:
+        """All files that articles have beside them, whether they could be put there or not."""
+        return [row[0] for row in self._connection.execute("SELECT DISTINCT path FROM media")]
+
     def media_of(self, article: int) -> list[str]:
         return [row[0] for row in self._connection.execute("SELECT path FROM media WHERE article = ?", (article,))]
 

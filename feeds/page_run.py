@@ -66,9 +66,8 @@ class PageRun:
         return list(dict.fromkeys([*self.archive.with_media(numbers), *self.cache.with_media(numbers)]))
 
     def _robbed(self) -> list[int]:
-        """The articles whose pictures do not lie any more where they were put."""
-        lost = [path for path in self.run.files if path.startswith("media/") and not self.run.holds(path)]
-        return self.cache.articles_with(lost)
+        """The articles whose pictures do not lie where they belong: they were taken away, or could not be put there."""
+        return self.cache.articles_with(path for path in self.cache.media() if not self.run.holds(path))
 
     def _put_media(self, number: int, article: Article | None) -> None:
         """Lays an article's pictures beside its page, and takes away those that it had and nobody has any more."""
@@ -76,14 +75,16 @@ class PageRun:
         before = self.cache.media_of(number)
         wanted = {media.url_path: media for media in article.media} if article else {}
         for path, media in wanted.items():
-            if path in run.files and run.holds(path):
+            if path in run.wanted or run.holds(path):
                 run.wanted.add(path)
                 continue
             source = run.publisher.root / media.path
             placed = self.shelf.copy(path, source, lambda half, media=media: is_of(half, media))  # type: ignore[misc]
             if placed:
                 run.note([placed], b"")
-            elif article and not self.shelf.dry_run:
+            elif self.shelf.dry_run:
+                run.wanted.add(path)
+            elif article:
                 what = f"the picture {source} of {article.title!r} is not there any more, or is another than when it was read"
                 self.shelf.outcome.problems.append(f"{what}: publish again")
         self.cache.note_media(number, list(wanted))

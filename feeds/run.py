@@ -242,7 +242,10 @@ class Run:
         """Notes files that were put, so that they are known to be there and to be ours."""
         for one in placed:
             self.wanted.add(one.path)
-            self.cache.note(Written(one.path, made_of, one.size, one.mtime_ns, article))
+            written = Written(one.path, made_of, one.size, one.mtime_ns, article)
+            self.cache.note(written)
+            if article is None:
+                self.files[one.path] = written
 
     # What is over
 

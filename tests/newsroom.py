@@ -126,9 +126,11 @@ class Newsroom:
 
     def publish(self, *, dry_run: bool = False) -> tuple[Report, Outcome]:
         report = self.take()
-        publisher = Publisher(self.root, self.site, self.content, self.feeds, self.combined, dry_run=dry_run)
         with self.archive() as archive:
-            return report, publisher.publish(archive, self.now)
+            return report, self.publisher(dry_run=dry_run).publish(archive, self.now)
+
+    def publisher(self, *, dry_run: bool = False) -> Publisher:
+        return Publisher(self.root, self.site, self.content, self.feeds, self.combined, dry_run=dry_run)
 
     def later(self, **amount: float) -> None:
         self.now += timedelta(**amount)

@@ -305,6 +305,29 @@ def test_a_picture_that_was_lost_from_the_public_folder_comes_back(newsroom: New
     assert pictures(newsroom) == [b"a hall"]
 
 
+def test_a_picture_that_could_not_be_copied_is_tried_again(newsroom: Newsroom) -> None:
+    newsroom.write("hall.png", b"a hall")
+    newsroom.article(body=PICTURE)
+    newsroom.take()
+    newsroom.write("hall.png", b"a HALL")
+    with newsroom.archive() as found:
+        outcome = newsroom.publisher().publish(found, newsroom.now)
+    assert "publish again" in outcome.problems[0]
+    newsroom.write("hall.png", b"a hall")
+    with newsroom.archive() as found:
+        outcome = newsroom.publisher().publish(found, newsroom.now)
+    assert (outcome.problems, pictures(newsroom)) == ([], [b"a hall"])
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_picture_of_several_articles_is_written_once(newsroom: Newsroom, dry_run: bool) -> None:
+    newsroom.write("hall.png", b"a hall")
+    for number in range(5):
+        newsroom.article(f"{number}.md", title=f"News {number}", body=PICTURE)
+    _, outcome = newsroom.publish(dry_run=dry_run)
+    assert len([path for path in outcome.written if path.startswith("media/")]) == 1
+
+
 def test_feeds_that_the_settings_no_longer_ask_for_are_taken_away(newsroom: Newsroom) -> None:
     newsroom.feeds = FeedSettings(pages=False, authors=["*"], precompress=["gzip"])
     newsroom.article(author="Ann Lee", region="CN")
