@@ -183,6 +183,15 @@ class Archive:
         )
         return [row[0] for row in gone], dict(moved)
 
+    def has_public(self, slug: str, now: datetime) -> bool:
+        """Whether readers may see an article at this address."""
+        query = "SELECT 1 FROM articles WHERE slug = ? AND state IN ('published', 'scheduled') AND published <= ?"
+        return self._connection.execute(query, (slug, sql_text(now))).fetchone() is not None
+
+    def left_slugs(self, number: int) -> list[str]:
+        """The addresses that an article has left."""
+        return [row[0] for row in self._connection.execute("SELECT slug FROM left_addresses WHERE article = ?", (number,))]
+
     def all_versions(self) -> list[bytes]:
         """The versions of all articles as they are now."""
         return [row[0] for row in self._connection.execute("SELECT version FROM articles")]

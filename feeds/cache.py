@@ -66,12 +66,29 @@ class Progress:
 
 
 class Cache:
-    """The cache in the file ``path``, for the public folder ``folder``."""
+    """The cache in the file ``path``, for the public folder at ``place``; ``":memory:"`` is one that is soon forgotten.
 
-    def __init__(self, path: Path, folder: Path) -> None:
+    With ``dry_run`` the file is never changed: one that cannot be used as it is counts as lost.
+    """
+
+    def __init__(self, path: Path, place: str, *, dry_run: bool = False) -> None:
         self.path = path
-        self.folder = folder
-        self._connection = self._open()
+        self._whose = repr((_LAYOUT, place))
+        self._connection = self._open_dry() if dry_run else self._open()
+
+    def _open_dry(self) -> sqlite3.Connection:
+        try:
+            if self.path.exists():
+                connection = connect(self.path, ())
+                if self._is_ours(connection):
+                    return connection
+                connection.close()
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:
+            pass
+        self.path = Path(":memory:")
+        return self._prepared()
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -90,14 +107,18 @@ class Cache:
     def _prepared(self) -> sqlite3.Connection:
         connection = connect(self.path, _PRAGMAS)
         connection.executescript(_TABLES)
-        whose = (_LAYOUT, str(self.folder.resolve()))
-        known = connection.execute("SELECT value FROM progress WHERE name = 'layout'").fetchone()
-        if known is None or known[0] != repr(whose):
+        if not self._is_ours(connection):
             for table in ("entries", "files", "media", "feeds", "progress"):
                 connection.execute(f"DROP TABLE {table}")
             connection.executescript(_TABLES)
-            connection.execute("INSERT INTO progress VALUES ('layout', ?)", (repr(whose),))
+            connection.execute("INSERT INTO progress VALUES ('layout', ?)", (self._whose,))
         return connection
+
+    def _is_ours(self, connection: sqlite3.Connection) -> bool:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'progress'").fetchone():
+            return False
+        known = connection.execute("SELECT value FROM progress WHERE name = 'layout'").fetchone()
+        return known is not None and known[0] == self._whose
 
     @property
     def connection(self) -> sqlite3.Connection:

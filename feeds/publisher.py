@@ -151,5 +151,9 @@ class Publisher:
             cache.close()
 
     def _cache(self) -> Cache:
-        there = self._cache_path if not self.dry_run or self._cache_path.exists() else Path(":memory:")
-        return Cache(there, self.shelf.folder)
+        return Cache(self._cache_path, self._place(), dry_run=self.dry_run)
+
+    def _place(self) -> str:
+        """Where the public folder lies: from the site's folder if it is within, so that both can be moved together."""
+        root, folder = self.root.resolve(), self.shelf.folder.resolve()
+        return str(folder.relative_to(root) if folder.is_relative_to(root) else folder)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -66,6 +67,16 @@ class Newsroom:
         self.engine.dispose()
         self.database.write_bytes(saved)
         self.open_database()
+
+    def move_to(self, root: Path) -> None:
+        self.engine.dispose()
+        self.root = self.root.rename(root)
+        self.articles = root / "articles"
+        self.open_database()
+
+    def dump_cache(self) -> list[str]:
+        with closing(sqlite3.connect(self.root / "dateline-cache.db")) as cache:
+            return list(cache.iterdump())
 
     # Files
 

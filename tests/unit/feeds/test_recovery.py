@@ -88,6 +88,80 @@ def test_a_restored_database_gives_what_the_files_say(newsroom: Newsroom, tmp_pa
     assert public(newsroom) == made_anew(newsroom, tmp_path / "other")
 
 
+@pytest.mark.parametrize("pages", [True, False])
+def test_an_article_that_is_withdrawn_after_the_cache_was_lost_leaves_nothing_behind(newsroom: Newsroom, pages: bool) -> None:
+    newsroom.feeds = newsroom.feeds.model_copy(update={"pages": pages})
+    newsroom.write("hall.png", b"a hall")
+    newsroom.write("mast.png", b"a mast")
+    write(newsroom, 0, body=f"{PICTURE} ![A mast](mast.png)", slug="gone")
+    write(newsroom, 1, body=PICTURE)
+    newsroom.publish()
+    newsroom.later(minutes=5)
+    (newsroom.root / "dateline-cache.db").unlink()
+    (newsroom.articles / "000.md").unlink()
+    newsroom.publish()
+    found = public(newsroom)
+    assert [found[path] for path in found if path.startswith("media/")] == [b"a hall"]
+    assert not [path for path in found if path.startswith("articles/gone")]
+
+
+def test_an_article_that_is_renamed_after_the_cache_was_lost_leaves_no_page_behind(newsroom: Newsroom) -> None:
+    write(newsroom, 0, slug="old")
+    newsroom.publish()
+    newsroom.later(minutes=5)
+    (newsroom.root / "dateline-cache.db").unlink()
+    write(newsroom, 0, slug="new")
+    newsroom.publish()
+    assert {path for path in public(newsroom) if path.startswith("articles/") and path.endswith(".html")} == {
+        "articles/new/index.html",
+    }  # fmt: skip
+
+
+def test_an_address_that_another_article_took_keeps_its_page_though_the_cache_was_lost(newsroom: Newsroom) -> None:
+    write(newsroom, 0, slug="taken")
+    newsroom.publish()
+    newsroom.later(minutes=5)
+    (newsroom.root / "dateline-cache.db").unlink()
+    (newsroom.articles / "000.md").unlink()
+    write(newsroom, 9, "Another", slug="other")
+    newsroom.publish()
+    (newsroom.root / "dateline-cache.db").unlink()
+    write(newsroom, 9, "Another", slug="taken")
+    newsroom.publish()
+    assert b"Another" in public(newsroom)["articles/taken/index.html"]
+    assert "articles/other/index.html" not in public(newsroom)
+
+
+def test_a_dry_run_for_another_folder_leaves_the_cache_as_it_is(newsroom: Newsroom) -> None:
+    write(newsroom, 0)
+    newsroom.publish()
+    before = newsroom.dump_cache()
+    ours = newsroom.feeds
+    newsroom.feeds = ours.model_copy(update={"folder": "elsewhere"})
+    assert newsroom.publish(dry_run=True)[1].written
+    assert newsroom.dump_cache() == before
+    assert not (newsroom.root / "elsewhere").exists()
+
+
+def test_a_dry_run_leaves_even_a_broken_cache_as_it_is(newsroom: Newsroom) -> None:
+    write(newsroom, 0)
+    newsroom.publish()
+    cache = newsroom.root / "dateline-cache.db"
+    cache.write_bytes(b"no database" * 1000)
+    newsroom.publish(dry_run=True)
+    assert cache.read_bytes() == b"no database" * 1000
+
+
+def test_a_site_that_was_moved_keeps_its_cache(newsroom: Newsroom, tmp_path: Path) -> None:
+    write(newsroom, 0)
+    newsroom.publish()
+    newsroom.move_to(tmp_path / "moved")
+    done: list[int] = []
+    with newsroom.archive() as archive:
+        newsroom.publisher().publish(archive, newsroom.now, lambda one, total: done.append(one))
+    assert done == []
+
+
 def test_entries_outlive_a_lost_database(newsroom: Newsroom) -> None:
     write(newsroom, 0)
     newsroom.publish()
