@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from content.archive import Archive, Version
@@ -25,6 +25,10 @@ Step = Callable[[], AbstractContextManager[None]]
 """Opens a transaction of the archive's database that writes."""
 
 
+BEHIND = timedelta(hours=1)
+"""A publish takes no longer than this to read its articles."""
+
+
 class Run:
     """One publish, from what changed to the last file."""
 
@@ -41,19 +45,19 @@ class Run:
         self.entries, self.builder, self.pages, self.shelf = (
             publisher.entries, publisher.builder, publisher.pages, publisher.shelf,
         )  # fmt: skip
-        self.archive, self.cache, self.now, self.progress, self.step = archive, cache, now, progress, step
+        self.archive, self.cache, self.progress, self.step = archive, cache, progress, step
         self.revision = archive.revision
         if not _is_of(cache.progress(), archive):
             cache.disown()
         self.before = cache.progress()
+        self.now = _not_behind(now, self.before.moment)
         self.fingerprint = publisher.fingerprint()
         self.archives = digest(self.site.url.encode())
         self.states = cache.feed_states()
         self.files = cache.files(of_articles=False)
         self.feeds = catalogue(archive.facets(), self.site, self.settings, publisher.combined)
-        self.everything = (
-            self.fingerprint != self.before.fingerprint or now < self.before.moment or not self._intact(self.feeds[0])
-        )
+        changed_rules = self.fingerprint != self.before.fingerprint or self.now < self.before.moment
+        self.everything = changed_rules or not self._intact(self.feeds[0])
         self.changed = self._changed()
         self.wanted: set[str] = set()
         """The files that are as they should be, or that were written."""
@@ -278,6 +282,14 @@ class Run:
     def _tidy(self) -> None:
         if self.cache.count_entries() > 1000 + self.archive.count_public(self.now) * 5 // 4:
             self.cache.prune(self.entries.key(version) for version in self.archive.all_versions())
+
+
+def _not_behind(now: datetime, before: datetime) -> datetime:
+    """The time of a publish: never just before that of the last one, which may have begun later and been quicker.
+
+    Where the last one is far ahead, the clock was wrong then.
+    """
+    return before if timedelta(0) < before - now < BEHIND else now
 
 
 def _is_of(progress: Progress, archive: Archive) -> bool:

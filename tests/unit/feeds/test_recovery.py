@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -160,6 +161,21 @@ def test_a_site_that_was_moved_keeps_its_cache(newsroom: Newsroom, tmp_path: Pat
     with newsroom.archive() as archive:
         newsroom.publisher().publish(archive, newsroom.now, lambda one, total: done.append(one))
     assert done == []
+
+
+@pytest.mark.parametrize(("hours", "stays"), [(0.5, True), (2, False)])
+def test_a_slow_publish_takes_nothing_back_that_a_quick_one_brought_out(newsroom: Newsroom, hours: float, stays: bool) -> None:
+    """Only when its clock is far behind, the other's was wrong."""
+    due = newsroom.now - timedelta(minutes=10)
+    newsroom.article(title="Just out", date=due.isoformat())
+    newsroom.publish()
+    newsroom.later(hours=-hours)
+    _, outcome = newsroom.publish()
+    assert (outcome.written == []) is stays
+    assert ("articles/first/index.html" in public(newsroom)) is stays
+    newsroom.later(hours=hours)
+    newsroom.publish()
+    assert "articles/first/index.html" in public(newsroom)
 
 
 def test_entries_outlive_a_lost_database(newsroom: Newsroom) -> None:
