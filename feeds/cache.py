@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from content.sqlite import connect
+from content.sqlite import BUSY_SECONDS, connect
 from feeds.entries import Entry
 
 # Survives a killed process, not a power cut; after that a damaged file is thrown away.
@@ -68,11 +68,13 @@ class Progress:
 class Cache:
     """The cache in the file ``path``, for the public folder at ``place``; ``":memory:"`` is one that is soon forgotten.
 
-    With ``dry_run`` the file is never changed: one that cannot be used as it is counts as lost.
+    With ``dry_run`` the file is never changed: one that cannot be used as it is counts as lost. ``patience`` is how long to
+    wait for another process that writes, in seconds.
     """
 
-    def __init__(self, path: Path, place: str, *, dry_run: bool = False) -> None:
+    def __init__(self, path: Path, place: str, *, dry_run: bool = False, patience: float = BUSY_SECONDS) -> None:
         self.path = path
+        self._pragmas = (f"busy_timeout={patience * 1000:.0f}", *_PRAGMAS)
         self._whose = repr((_LAYOUT, place))
         self._connection = self._open_dry() if dry_run else self._open()
 
@@ -97,15 +99,11 @@ class Cache:
             # Busy, or a full disk: the file itself may be in order, and another process may use it.
             raise
         except sqlite3.DatabaseError:
-            self._discard()
+            discard(self.path)
             return self._prepared()
 
-    def _discard(self) -> None:
-        for end in ("", "-wal", "-shm"):
-            self.path.with_name(self.path.name + end).unlink(missing_ok=True)
-
     def _prepared(self) -> sqlite3.Connection:
-        connection = connect(self.path, _PRAGMAS)
+        connection = connect(self.path, self._pragmas)
         connection.executescript(_TABLES)
         if not self._is_ours(connection):
             for table in ("entries", "files", "media", "feeds", "progress"):
@@ -136,7 +134,9 @@ class Cache:
             yield
             done = keep
         finally:
-            self._connection.execute("COMMIT" if done else "ROLLBACK")
+            # Some errors have ended it already.
+            if self._connection.in_transaction:
+                self._connection.execute("COMMIT" if done else "ROLLBACK")
 
     # Entries
 
@@ -237,6 +237,17 @@ class Cache:
         self._connection.execute("UPDATE files SET key = x'', article = NULL")
         self._connection.execute("DELETE FROM media")
         self._connection.execute("DELETE FROM progress WHERE name <> 'layout'")
+
+
+def discard(path: Path) -> None:
+    """Throws the cache in a file away."""
+    for end in ("", "-wal", "-shm"):
+        path.with_name(path.name + end).unlink(missing_ok=True)
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether an error says that a database is damaged, rather than busy or wrongly asked."""
+    return type(error) is sqlite3.DatabaseError
 
 
 def digest(*parts: bytes) -> bytes:

@@ -78,6 +78,13 @@ class Newsroom:
         with closing(sqlite3.connect(self.root / "dateline-cache.db")) as cache:
             return list(cache.iterdump())
 
+    @contextmanager
+    def holding_cache(self) -> Iterator[None]:
+        """As if another process were writing to the cache."""
+        with closing(sqlite3.connect(self.root / "dateline-cache.db", isolation_level=None)) as cache:
+            cache.execute("BEGIN IMMEDIATE")
+            yield
+
     # Files
 
     def write(self, name: str, text: str | bytes) -> Path:

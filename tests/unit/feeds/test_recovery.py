@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -176,6 +179,56 @@ def test_a_slow_publish_takes_nothing_back_that_a_quick_one_brought_out(newsroom
     newsroom.later(hours=hours)
     newsroom.publish()
     assert "articles/first/index.html" in public(newsroom)
+
+
+def damage(newsroom: Newsroom, table: str) -> None:
+    """Overwrites the first page of one of the cache's tables."""
+    path = newsroom.root / "dateline-cache.db"
+    with closing(sqlite3.connect(path)) as cache:
+        (page,) = cache.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+        (size,) = cache.execute("PRAGMA page_size").fetchone()
+    content = bytearray(path.read_bytes())
+    content[(page - 1) * size : page * size] = b"damaged!" * (size // 8)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("table", ["entries", "files", "media", "feeds"])
+def test_damage_that_is_found_in_the_middle_costs_the_cache_alone(newsroom: Newsroom, tmp_path: Path, table: str) -> None:
+    for number in range(3):
+        write(newsroom, number)
+    newsroom.publish()
+    damage(newsroom, table)
+    newsroom.later(minutes=5)
+    write(newsroom, 3)
+    would = newsroom.publish(dry_run=True)[1].written
+    written = newsroom.publish()[1].written
+    assert public(newsroom) == made_anew(newsroom, tmp_path / "other")
+    assert sorted(set(written)) == sorted(written) == sorted(would)
+    assert newsroom.publish()[1].written == []
+
+
+def test_hubs_wait_while_another_process_has_the_cache(newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("feeds.publisher.HUBS_PATIENCE", 0.05)
+    newsroom.feeds = newsroom.feeds.model_copy(update={"hubs": ["http://127.0.0.1:9/"]})
+    write(newsroom, 0)
+    newsroom.publish()
+    with newsroom.holding_cache():
+        (report,) = newsroom.publisher().tell_hubs(newsroom.now)
+    waiting = newsroom.publisher().waiting()
+    assert (report.told, report.waiting) == (0, waiting)
+    assert waiting
+    assert "locked" in report.error
+
+
+def test_building_entries_does_not_wait_for_another_process(newsroom: Newsroom) -> None:
+    write(newsroom, 0)
+    newsroom.publish()
+    prepare = newsroom.publisher().preparing()
+    begun = time.monotonic()
+    with newsroom.holding_cache():
+        for _ in range(3):
+            prepare(newsroom.public())
+    assert time.monotonic() - begun < 10
 
 
 def test_entries_outlive_a_lost_database(newsroom: Newsroom) -> None:
