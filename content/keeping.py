@@ -124,9 +124,14 @@ class Keeper(Archive):
         )
         self._file_under(number, article)
 
-    def replace(self, number: int, article: Article, origin: Origin, now: datetime) -> None:
-        """Keeps a new version of an article; the address that it leaves goes on leading to it."""
+    def replace(self, number: int, article: Article, origin: Origin, now: datetime, *, by_settings: bool = False) -> None:
+        """Keeps a new version of an article; the address that it leaves goes on leading to it.
+
+        One that came out different ``by_settings`` alone is no correction, and takes the place of the old in the feeds' logs.
+        """
         document = to_document(article)
+        if by_settings:
+            self._relog(number, hash_of(document))
         old_slug, withdrawn_at = self._leaving(number, now)
         if old_slug != article.slug and withdrawn_at:
             self._connection.execute("INSERT OR REPLACE INTO left_addresses (slug, article) VALUES (?, ?)", (old_slug, number))
@@ -140,6 +145,12 @@ class Keeper(Archive):
         self._connection.execute("UPDATE article_documents SET document = ? WHERE number = ?", (document, number))
         self.note_origin(number, origin)
         self._file_under(number, article)
+
+    def _relog(self, number: int, version: bytes) -> None:
+        """Puts another version in the feeds' logs for the one kept now, where that was logged."""
+        logged = "version = (SELECT version FROM articles WHERE number = ?)"
+        relog = f"UPDATE feed_log SET version = ? WHERE article = ? AND {logged}"  # noqa: S608
+        self._connection.execute(relog, (version, number, number))
 
     def note_origin(self, number: int, origin: Origin) -> None:
         """Remembers that an article's file was looked at again and says the same."""

@@ -12,6 +12,7 @@ import pytest
 from lxml import etree
 from newsroom import Newsroom
 
+from content.settings import AuthorSettings
 from feeds.settings import CombinedFeedSettings, FeedSettings
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -207,12 +208,10 @@ def walk(newsroom: Newsroom) -> list[str]:
     return found
 
 
-def write_many(newsroom: Newsroom, numbers: range) -> None:
+def write_many(newsroom: Newsroom, numbers: range, **fields: str) -> None:
     for number in numbers:
-        minutes = timedelta(minutes=number)
-        newsroom.article(
-            f"{number:03}.md", title=f"News {number:03}", date=(newsroom.now - timedelta(days=9) + minutes).isoformat()
-        )
+        date = (newsroom.now - timedelta(days=9) + timedelta(minutes=number)).isoformat()
+        newsroom.article(f"{number:03}.md", title=f"News {number:03}", date=date, **fields)
 
 
 def test_the_whole_history_can_be_read(newsroom: Newsroom) -> None:
@@ -252,6 +251,39 @@ def test_a_withdrawal_leaves_the_archive_too_and_moves_no_other_entry(newsroom: 
     assert "News 007" not in walk(newsroom)
     assert archive(newsroom, 2).read_bytes() == second
     assert archive(newsroom, 1).read_bytes().count(b"<entry>") == 49
+
+
+def test_other_settings_add_nothing_to_the_history(newsroom: Newsroom) -> None:
+    write_many(newsroom, range(120))
+    newsroom.publish()
+    for change in ({"url": "https://other.test"}, {"language": "de"}, {"url": "https://news.test", "language": "en"}):
+        newsroom.later(minutes=5)
+        newsroom.site = newsroom.site.model_copy(update=change)
+        newsroom.publish()
+        assert [archive(newsroom, number).exists() for number in (1, 2, 3)] == [True, True, False], change
+    assert sorted(set(walk(newsroom))) == [f"News {number:03}" for number in range(120)]
+
+
+def test_an_author_who_is_described_anew_adds_nothing_to_the_history(newsroom: Newsroom) -> None:
+    write_many(newsroom, range(120), author="Mei Tanaka")
+    newsroom.publish()
+    newsroom.later(minutes=5)
+    newsroom.authors = {"mei-tanaka": AuthorSettings(name="Mei Tanaka", biography="Covers masts.")}
+    report, _ = newsroom.publish()
+    assert report.refreshed == 120
+    assert not archive(newsroom, 3).exists()
+
+
+def test_a_correction_that_comes_with_other_settings_is_logged_all_the_same(newsroom: Newsroom) -> None:
+    write_many(newsroom, range(120))
+    newsroom.publish()
+    newsroom.later(minutes=5)
+    newsroom.site = newsroom.site.model_copy(update={"language": "de"})
+    newsroom.article("007.md", title="News 007 corrected", date=(newsroom.now - timedelta(days=9)).isoformat())
+    newsroom.take()
+    newsroom.site = newsroom.site.model_copy(update={"language": "en"})
+    newsroom.publish()
+    assert walk(newsroom).count("News 007 corrected") == 1
 
 
 def test_a_feed_may_do_without_archives(newsroom: Newsroom) -> None:
