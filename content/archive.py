@@ -128,6 +128,14 @@ class Archive:
         """The number of the last change."""
         return int(self._connection.execute("SELECT coalesce(max(revision), 0) FROM articles").fetchone()[0])
 
+    def mark(self, revision: int) -> bytes:
+        """What tells a change from the one of that number in another database, or in this one before it was restored.
+
+        It is empty when there was no such change.
+        """
+        row = self._connection.execute("SELECT mark FROM article_changes WHERE revision = ?", (revision,)).fetchone()
+        return bytes(row[0]) if row else b""
+
     def changed_since(self, revision: int) -> list[int]:
         """The numbers of the articles that changed after ``revision``, in the order of publication."""
         query = "SELECT number FROM articles WHERE revision > ? ORDER BY published, number"
@@ -162,6 +170,15 @@ class Archive:
             (text, text),
         )
         return [row[0] for row in gone], dict(moved)
+
+    def has_public(self, slug: str, now: datetime) -> bool:
+        """Whether readers may see an article at this address."""
+        query = "SELECT 1 FROM articles WHERE slug = ? AND state IN ('published', 'scheduled') AND published <= ?"
+        return self._connection.execute(query, (slug, sql_text(now))).fetchone() is not None
+
+    def left_slugs(self, number: int) -> list[str]:
+        """The addresses that an article has left."""
+        return [row[0] for row in self._connection.execute("SELECT slug FROM left_addresses WHERE article = ?", (number,))]
 
     def all_versions(self) -> list[bytes]:
         """The versions of all articles as they are now."""

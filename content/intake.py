@@ -239,7 +239,8 @@ class Intake:
             self.report.drafts += article.state is State.DRAFT
             self.report.unchanged += article.state is not State.DRAFT
             return
-        self.archive.replace(known.number, article, origin, self.reader.now)
+        refreshed = by_settings and change is Change.CORRECTED
+        self.archive.replace(known.number, article, origin, self.reader.now, by_settings=refreshed)
         if article.state not in LIVE:
             if was_public and known.state is not State.WITHDRAWN:
                 self._note(Change.WITHDRAWN, article, origin)
@@ -247,7 +248,7 @@ class Intake:
                 self.report.drafts += article.state is State.DRAFT
         elif known.state is State.DRAFT:
             self._note(Change.NEW, article, origin)
-        elif by_settings and change is Change.CORRECTED:
+        elif refreshed:
             self.report.refreshed += 1
         else:
             self._note(change, article, origin, known.slug if known.slug != article.slug else "")

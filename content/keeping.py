@@ -127,9 +127,14 @@ class Keeper(Archive):
         )
         self._file_under(number, article)
 
-    def replace(self, number: int, article: Article, origin: Origin, now: datetime) -> None:
-        """Keeps a new version of an article; the address that it leaves goes on leading to it."""
+    def replace(self, number: int, article: Article, origin: Origin, now: datetime, *, by_settings: bool = False) -> None:
+        """Keeps a new version of an article; the address that it leaves goes on leading to it.
+
+        One that came out different ``by_settings`` alone is no correction, and takes the place of the old in the feeds' logs.
+        """
         document = to_document(article)
+        if by_settings:
+            self._relog(number, hash_of(document))
         old_slug, withdrawn_at = self._leaving(number, now)
         if old_slug != article.slug and withdrawn_at:
             self._connection.execute("INSERT OR REPLACE INTO left_addresses (slug, article) VALUES (?, ?)", (old_slug, number))
@@ -143,6 +148,12 @@ class Keeper(Archive):
         self._connection.execute("UPDATE article_documents SET document = ? WHERE number = ?", (document, number))
         self.note_origin(number, origin)
         self._file_under(number, article)
+
+    def _relog(self, number: int, version: bytes) -> None:
+        """Puts another version in the feeds' logs for the one kept now, where that was logged."""
+        logged = "version = (SELECT version FROM articles WHERE number = ?)"
+        relog = f"UPDATE feed_log SET version = ? WHERE article = ? AND {logged}"  # noqa: S608
+        self._connection.execute(relog, (version, number, number))
 
     def note_origin(self, number: int, origin: Origin) -> None:
         """Remembers that an article's file was looked at again and says the same."""
@@ -186,6 +197,8 @@ class Keeper(Archive):
             version = version_of(article)
             self._connection.execute("UPDATE articles SET version = ? WHERE number = ?", (version, number))
             self._file_under(number, article)
+        # In a migration this change cannot have a mark: their table comes later.
+        self._revision = self.revision + 1
         self.finish(now)
 
     def _facts(self, article: Article, document: bytes) -> tuple[object, ...]:
@@ -196,6 +209,8 @@ class Keeper(Archive):
     def _next_revision(self) -> int:
         if not self._revision:
             self._revision = self.revision + 1
+            mark = "INSERT OR REPLACE INTO article_changes (revision, mark) VALUES (?, randomblob(16))"
+            self._connection.execute(mark, (self._revision,))
         return self._revision
 
     def _file_under(self, number: int, article: Article) -> None:

@@ -60,8 +60,8 @@ def media_of(path: Path) -> Media | None:
 
 def is_of(file: Path, media: Media) -> bool:
     """Whether a file holds what ``media`` was named after."""
-    stat = file.stat()
-    return media.name.startswith(_digest(file, stat.st_mtime_ns, stat.st_size))
+    # Many copies have this path one after the other, some within one tick of the file system's clock.
+    return media.name.startswith(_digest_now(file))
 
 
 def packed(article_path: Path, targets: Iterable[Path]) -> str:
@@ -79,5 +79,10 @@ def unpacked(article_path: Path, beside: str) -> dict[str, Signature]:
 
 @lru_cache(maxsize=4096)
 def _digest(path: Path, mtime: int, size: int) -> str:
+    """The digest of a file that has not changed since it was asked for last."""
+    return _digest_now(path)
+
+
+def _digest_now(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()

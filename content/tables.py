@@ -28,6 +28,14 @@ articles = Table(
     Index("ix_articles_slug", "slug"),
 )
 
+# Each change of the archive, by its revision: a database that was lost or restored counts the same numbers for other changes.
+changes = Table(
+    "article_changes",
+    metadata,
+    Column("revision", Integer, primary_key=True),
+    Column("mark", LargeBinary(16), nullable=False),
+)
+
 documents = Table(
     "article_documents",
     metadata,

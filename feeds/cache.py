@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from content.sqlite import connect
+from content.sqlite import BUSY_SECONDS, connect
 from feeds.entries import Entry
 
 # Survives a killed process, not a power cut; after that a damaged file is thrown away.
@@ -53,21 +53,44 @@ class FeedState:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a publish came: the archive's last change, the time, and by which rules files and archives were made."""
+    """How far a publish came: the archive's last change, the time, and by which rules files and archives were made.
+
+    ``mark`` is that of the change: with another, the same revision is one of another database.
+    """
 
     revision: int
+    mark: bytes
     moment: datetime
     fingerprint: bytes
     archives: bytes
 
 
 class Cache:
-    """The cache in the file ``path``, for the public folder ``folder``."""
+    """The cache in the file ``path``, for the public folder at ``place``; ``":memory:"`` is one that is soon forgotten.
 
-    def __init__(self, path: Path, folder: Path) -> None:
+    With ``dry_run`` the file is never changed: one that cannot be used as it is counts as lost. ``patience`` is how long to
+    wait for another process that writes, in seconds.
+    """
+
+    def __init__(self, path: Path, place: str, *, dry_run: bool = False, patience: float = BUSY_SECONDS) -> None:
         self.path = path
-        self.folder = folder
-        self._connection = self._open()
+        self._pragmas = (f"busy_timeout={patience * 1000:.0f}", *_PRAGMAS)
+        self._whose = repr((_LAYOUT, place))
+        self._connection = self._open_dry() if dry_run else self._open()
+
+    def _open_dry(self) -> sqlite3.Connection:
+        try:
+            if self.path.exists():
+                connection = connect(self.path, ())
+                if self._is_ours(connection):
+                    return connection
+                connection.close()
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:
+            pass
+        self.path = Path(":memory:")
+        return self._prepared()
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -76,24 +99,24 @@ class Cache:
             # Busy, or a full disk: the file itself may be in order, and another process may use it.
             raise
         except sqlite3.DatabaseError:
-            self._discard()
+            discard(self.path)
             return self._prepared()
 
-    def _discard(self) -> None:
-        for end in ("", "-wal", "-shm"):
-            self.path.with_name(self.path.name + end).unlink(missing_ok=True)
-
     def _prepared(self) -> sqlite3.Connection:
-        connection = connect(self.path, _PRAGMAS)
+        connection = connect(self.path, self._pragmas)
         connection.executescript(_TABLES)
-        whose = (_LAYOUT, str(self.folder.resolve()))
-        known = connection.execute("SELECT value FROM progress WHERE name = 'layout'").fetchone()
-        if known is None or known[0] != repr(whose):
+        if not self._is_ours(connection):
             for table in ("entries", "files", "media", "feeds", "progress"):
                 connection.execute(f"DROP TABLE {table}")
             connection.executescript(_TABLES)
-            connection.execute("INSERT INTO progress VALUES ('layout', ?)", (repr(whose),))
+            connection.execute("INSERT INTO progress VALUES ('layout', ?)", (self._whose,))
         return connection
+
+    def _is_ours(self, connection: sqlite3.Connection) -> bool:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'progress'").fetchone():
+            return False
+        known = connection.execute("SELECT value FROM progress WHERE name = 'layout'").fetchone()
+        return known is not None and known[0] == self._whose
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -111,7 +134,9 @@ class Cache:
             yield
             done = keep
         finally:
-            self._connection.execute("COMMIT" if done else "ROLLBACK")
+            # Some errors have ended it already.
+            if self._connection.in_transaction:
+                self._connection.execute("COMMIT" if done else "ROLLBACK")
 
     # Entries
 
@@ -155,6 +180,10 @@ class Cache:
 
     # Pictures and other files beside articles
 
+    def media(self) -> list[str]:
+        """All files that articles have beside them, whether they could be put there or not."""
+        return [row[0] for row in self._connection.execute("SELECT DISTINCT path FROM media")]
+
     def media_of(self, article: int) -> list[str]:
         return [row[0] for row in self._connection.execute("SELECT path FROM media WHERE article = ?", (article,))]
 
@@ -189,14 +218,36 @@ class Cache:
     def progress(self) -> Progress:
         found = dict(self._connection.execute("SELECT name, value FROM progress").fetchall())
         moment = datetime.fromtimestamp(found.get("moment", 0), UTC)
-        return Progress(found.get("revision", 0), moment, found.get("fingerprint", b""), found.get("archives", b""))
+        marks = (found.get(name, b"") for name in ("fingerprint", "archives"))
+        return Progress(found.get("revision", 0), found.get("mark", b""), moment, *marks)
 
     def note_progress(self, progress: Progress) -> None:
         facts = {
-            "revision": progress.revision, "moment": progress.moment.timestamp(), "fingerprint": progress.fingerprint,
-            "archives": progress.archives,
+            "revision": progress.revision, "mark": progress.mark, "moment": progress.moment.timestamp(),
+            "fingerprint": progress.fingerprint, "archives": progress.archives,
         }  # fmt: skip
         self._connection.executemany("INSERT OR REPLACE INTO progress VALUES (?, ?)", facts.items())
+
+    def disown(self) -> None:
+        """Forgets what the archive's numbers meant, because it is another archive now.
+
+        Which files and feeds are there stays known, so that those that are over can be taken away; so do the entries, which
+        are kept under what they say.
+        """
+        self._connection.execute("UPDATE files SET key = x'', article = NULL")
+        self._connection.execute("DELETE FROM media")
+        self._connection.execute("DELETE FROM progress WHERE name <> 'layout'")
+
+
+def discard(path: Path) -> None:
+    """Throws the cache in a file away."""
+    for end in ("", "-wal", "-shm"):
+        path.with_name(path.name + end).unlink(missing_ok=True)
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether an error says that a database is damaged, rather than busy or wrongly asked."""
+    return type(error) is sqlite3.DatabaseError
 
 
 def digest(*parts: bytes) -> bytes:

@@ -77,8 +77,22 @@ class Hubs:
     def tell(self, now: datetime, *, budget: float = 20) -> list[HubReport]:
         """Tells every hub what it has not heard, all hubs at once, and gives up after ``budget`` seconds.
 
-        Nothing is raised when a hub fails: that is reported, and tried again when its next attempt is due.
+        Nothing is raised when a hub fails, or when another process has the notes: that is reported, and tried again when the
+        next attempt is due.
         """
+        try:
+            return self._tell(now, budget)
+        except sqlite3.OperationalError as error:
+            return self._postponed(now, str(error))
+
+    def _postponed(self, now: datetime, reason: str) -> list[HubReport]:
+        """All that waits, when what was told cannot be noted."""
+        query = "SELECT count(*) FROM hub_topics WHERE hub = ?"
+        waiting = {hub: int(self._connection.execute(query, (hub,)).fetchone()[0]) for hub in self._hubs}
+        what = f"what it was told cannot be noted ({reason})"
+        return [HubReport(_shown(hub), 0, count, what, now) for hub, count in waiting.items() if count]
+
+    def _tell(self, now: datetime, budget: float) -> list[HubReport]:
         marks = ", ".join("?" * len(self._hubs))
         self._connection.execute(f"DELETE FROM hub_topics WHERE hub NOT IN ({marks})", self._hubs)  # noqa: S608
         due = {hub: self._due(hub, now) for hub in self._hubs}

@@ -29,6 +29,8 @@ class PageRun:
         self.run = run
         self.archive, self.cache, self.shelf, self.now = run.archive, run.cache, run.shelf, run.now
         self.pages: Pages | None = run.pages
+        self._left: set[str] = set()
+        """Pictures that an article had, or may have had, and has no more."""
 
     def put_articles(self, progress: Callable[[int], None]) -> None:
         """Writes the pages and pictures of the articles that changed, and takes away those that are not to be seen."""
@@ -43,7 +45,7 @@ class PageRun:
         for done, number in enumerate(work, start=1):
             (article,) = self.archive.articles([number])
             is_public = article.is_public(self.now)
-            self._put_media(number, article if is_public else None)
+            self._put_media(number, article, is_public=is_public)
             if self.pages:
                 path = self.pages.path_of(article)
                 if is_public:
@@ -53,12 +55,19 @@ class PageRun:
                         page = self.pages.article(article, _feeds_of(article, run.feeds[0], by_key), path)
                         run.note(self.shelf.put({path: page}), made_of, number)
                     run.wanted.add(path)
-                for old in self.cache.pages_of(number):
+                for old in {*self.cache.pages_of(number), *self._lost_pages(number, article)}:
                     if old != path or not is_public:
                         self.cache.forget(old)
                         if old not in seen:
                             self.shelf.remove(old)
             progress(done)
+        self._put_media_away()
+
+    def _lost_pages(self, number: int, article: Article) -> list[str]:
+        """Where an article's page may lie, unknown to the cache because that was lost, and is not to be seen."""
+        assert self.pages
+        slugs = [article.slug, *self.archive.left_slugs(number)]
+        return [self.pages.path_at(slug) for slug in slugs if not self.archive.has_public(slug, self.now)]
 
     def _pictured(self, numbers: Iterable[int]) -> list[int]:
         """Those of the articles that have pictures, or had some."""
@@ -66,29 +75,35 @@ class PageRun:
         return list(dict.fromkeys([*self.archive.with_media(numbers), *self.cache.with_media(numbers)]))
 
     def _robbed(self) -> list[int]:
-        """The articles whose pictures do not lie any more where they were put."""
-        lost = [path for path in self.run.files if path.startswith("media/") and not self.run.holds(path)]
-        return self.cache.articles_with(lost)
+        """The articles whose pictures do not lie where they belong: they were taken away, or could not be put there."""
+        return self.cache.articles_with(path for path in self.cache.media() if not self.run.holds(path))
 
-    def _put_media(self, number: int, article: Article | None) -> None:
-        """Lays an article's pictures beside its page, and takes away those that it had and nobody has any more."""
+    def _put_media(self, number: int, article: Article, *, is_public: bool) -> None:
+        """Lays an article's pictures beside its page, and notes those that it has no more."""
         run = self.run
-        before = self.cache.media_of(number)
-        wanted = {media.url_path: media for media in article.media} if article else {}
+        own = {media.url_path: media for media in article.media}
+        wanted = own if is_public else {}
+        # An article's own besides those known of it, because the cache may have been lost.
+        self._left |= {*self.cache.media_of(number), *own} - {*wanted}
         for path, media in wanted.items():
-            if path in run.files and run.holds(path):
+            if path in run.wanted or run.holds(path):
                 run.wanted.add(path)
                 continue
             source = run.publisher.root / media.path
             placed = self.shelf.copy(path, source, lambda half, media=media: is_of(half, media))  # type: ignore[misc]
             if placed:
                 run.note([placed], b"")
-            elif article and not self.shelf.dry_run:
+            elif self.shelf.dry_run:
+                run.wanted.add(path)
+            else:
                 what = f"the picture {source} of {article.title!r} is not there any more, or is another than when it was read"
                 self.shelf.outcome.problems.append(f"{what}: publish again")
         self.cache.note_media(number, list(wanted))
-        for path in before:
-            if path not in wanted and not self.cache.articles_with([path]):
+
+    def _put_media_away(self) -> None:
+        """Takes the pictures away that nobody has any more."""
+        for path in sorted(self._left):
+            if not self.cache.articles_with([path]):
                 self.cache.forget(path)
                 self.shelf.remove(path)
 

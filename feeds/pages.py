@@ -167,7 +167,11 @@ class Pages:
 
     def path_of(self, article: Article) -> str:
         """Where an article's page lies, below the public folder."""
-        path = self.content.article_path.format(slug=article.slug)
+        return self.path_at(article.slug)
+
+    def path_at(self, slug: str) -> str:
+        """Where the page of an article with this address lies."""
+        path = self.content.article_path.format(slug=slug)
         return f"{path}index.html" if path.endswith("/") else path
 
     def article(self, article: Article, feeds: Sequence[Feed], path: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import closing, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +13,9 @@ from content.archive import Archive
 from content.article import Article, State
 from content.documents import version_of
 from content.settings import ContentSettings, SiteSettings
+from content.sqlite import BUSY_SECONDS
 from feeds.builder import Builder
-from feeds.cache import Cache, digest
+from feeds.cache import Cache, digest, discard, is_damage
 from feeds.catalogue import catalogue
 from feeds.entries import EntryBuilder
 from feeds.hubs import HubReport, Hubs
@@ -24,6 +25,11 @@ from feeds.shelf import Outcome, Shelf
 
 if TYPE_CHECKING:
     from feeds.pages import Pages
+
+ENTRIES_PATIENCE = 0.1
+"""Seconds to wait for a place in the cache for entries, which can be built later as well."""
+HUBS_PATIENCE = 5.0
+"""Seconds to wait for the cache before hubs are left to a later run."""
 
 
 def _pages(folder: Path, site: SiteSettings, content: ContentSettings, settings: FeedSettings) -> Pages:
@@ -71,8 +77,6 @@ class Publisher:
         return self._prepare
 
     def _prepare(self, articles: list[Article]) -> None:
-        if self._own_cache is None:
-            self._own_cache = self._cache()
         built = []
         for article in articles:
             try:
@@ -81,9 +85,11 @@ class Publisher:
             except ValueError:
                 # The publish meets it again, and says so.
                 continue
-        # Another publisher may have the cache for long; then the publish builds them again.
-        with suppress(sqlite3.OperationalError), self._own_cache.session():
-            self._own_cache.keep_entries(built)
+        # Another publisher may have the cache for long, or it is damaged; then the publish builds them again.
+        with suppress(sqlite3.DatabaseError):
+            self._own_cache = self._own_cache or self._cache(ENTRIES_PATIENCE)
+            with self._own_cache.session():
+                self._own_cache.keep_entries(built)
 
     def publish(
         self,
@@ -96,15 +102,26 @@ class Publisher:
 
         ``progress`` hears done and total. What is written to the archive's database is written within ``step``.
         """
-        with self.shelf.opened():
-            cache = self._cache()
+        with self.shelf.opened(), closing(self.shelf):
             try:
-                with cache.session(keep=not self.dry_run):
-                    Run(self, archive, cache, now, progress, step).go()
-            finally:
-                cache.close()
-                self.shelf.close()
+                self._publish(archive, now, progress, step)
+            except sqlite3.DatabaseError as error:
+                if not is_damage(error):
+                    raise
+                self._lose_cache()
+                self.shelf.start_over()
+                self._publish(archive, now, progress, step)
         return self.shelf.outcome
+
+    def _publish(self, archive: Archive, now: datetime, progress: Callable[[int, int], None], step: Step) -> None:
+        with closing(self._cache()) as cache, cache.session(keep=not self.dry_run):
+            Run(self, archive, cache, now, progress, step).go()
+
+    def _lose_cache(self) -> None:
+        if self.dry_run:
+            self._cache_path = Path(":memory:")
+        else:
+            discard(self._cache_path)
 
     def check(self, article: Article) -> None:
         """Renders every kind of page with an article. Raises ``DatelineError`` for what is wrong with the templates."""
@@ -113,43 +130,35 @@ class Publisher:
 
     def outputs(self) -> list[tuple[str, int, int]]:
         """Every file that was put into the public folder: path, bytes, time of change (ns). Archive documents are left out."""
-        cache = self._cache()
-        try:
+        with closing(self._cache()) as cache:
             found = [*cache.files(of_articles=False).values(), *cache.files(of_articles=True).values()]
             return [(one.path, one.size, one.mtime_ns) for one in found]
-        finally:
-            cache.close()
 
     def waiting(self) -> int:
         """How many feeds some hub has still to be told of."""
         if not self.settings.hubs:
             return 0
-        cache = self._cache()
-        try:
+        with closing(self._cache()) as cache:
             return Hubs(cache.connection, self.settings.hubs).waiting()
-        finally:
-            cache.close()
 
     def is_due(self, archive: Archive, now: datetime) -> bool:
         """Whether the time of some article has come since the last publish."""
         if not self._cache_path.exists():
             return archive.count_public(now) > 0
-        cache = self._cache()
-        try:
+        with closing(self._cache()) as cache:
             return bool(archive.due_between(cache.progress().moment, now))
-        finally:
-            cache.close()
 
     def tell_hubs(self, now: datetime) -> list[HubReport]:
         """Tells hubs what they have not heard yet, of this publish or of earlier ones."""
         if not self.settings.hubs or self.dry_run:
             return []
-        cache = self._cache()
-        try:
+        with closing(self._cache(HUBS_PATIENCE)) as cache:
             return Hubs(cache.connection, self.settings.hubs, self.settings.hub_timeout_seconds).tell(now)
-        finally:
-            cache.close()
 
-    def _cache(self) -> Cache:
-        there = self._cache_path if not self.dry_run or self._cache_path.exists() else Path(":memory:")
-        return Cache(there, self.shelf.folder)
+    def _cache(self, patience: float = BUSY_SECONDS) -> Cache:
+        return Cache(self._cache_path, self._place(), dry_run=self.dry_run, patience=patience)
+
+    def _place(self) -> str:
+        """Where the public folder lies: from the site's folder if it is within, so that both can be moved together."""
+        root, folder = self.root.resolve(), self.shelf.folder.resolve()
+        return str(folder.relative_to(root) if folder.is_relative_to(root) else folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from content.archive import Archive, Version
@@ -25,6 +25,10 @@ Step = Callable[[], AbstractContextManager[None]]
 """Opens a transaction of the archive's database that writes."""
 
 
+BEHIND = timedelta(hours=1)
+"""A publish takes no longer than this to read its articles."""
+
+
 class Run:
     """One publish, from what changed to the last file."""
 
@@ -41,17 +45,19 @@ class Run:
         self.entries, self.builder, self.pages, self.shelf = (
             publisher.entries, publisher.builder, publisher.pages, publisher.shelf,
         )  # fmt: skip
-        self.archive, self.cache, self.now, self.progress, self.step = archive, cache, now, progress, step
+        self.archive, self.cache, self.progress, self.step = archive, cache, progress, step
         self.revision = archive.revision
+        if not _is_of(cache.progress(), archive):
+            cache.disown()
         self.before = cache.progress()
+        self.now = _not_behind(now, self.before.moment)
         self.fingerprint = publisher.fingerprint()
         self.archives = digest(self.site.url.encode())
         self.states = cache.feed_states()
         self.files = cache.files(of_articles=False)
         self.feeds = catalogue(archive.facets(), self.site, self.settings, publisher.combined)
-        self.everything = (
-            self.fingerprint != self.before.fingerprint or now < self.before.moment or not self._intact(self.feeds[0])
-        )
+        changed_rules = self.fingerprint != self.before.fingerprint or self.now < self.before.moment
+        self.everything = changed_rules or not self._intact(self.feeds[0])
         self.changed = self._changed()
         self.wanted: set[str] = set()
         """The files that are as they should be, or that were written."""
@@ -84,7 +90,9 @@ class Run:
         if self.everything:
             self._put_away()
         self._tidy()
-        self.cache.note_progress(Progress(self.revision, self.now, self.fingerprint, self.archives))
+        self.cache.note_progress(
+            Progress(self.revision, self.archive.mark(self.revision), self.now, self.fingerprint, self.archives)
+        )
 
     # What is to be done
 
@@ -170,6 +178,9 @@ class Run:
         for number in sorted({*log.stale(), *lost, *range(written + 1, full + 1)} - {full + 1}):
             self._put_page(feed, log, number)
         tail = full + 1
+        for number in sorted(int(name) for name in there if name.isdecimal() and int(name) > (tail if rest else full)):
+            # Of a log that is lost.
+            self._remove_page(feed.folder, number)
         if rest and (self._has_page(feed, tail) or not set(log.page(tail)) <= {one.number for one in current}):
             self._put_page(feed, log, tail)
             return self._page_folder(feed, tail)
@@ -235,7 +246,10 @@ class Run:
         """Notes files that were put, so that they are known to be there and to be ours."""
         for one in placed:
             self.wanted.add(one.path)
-            self.cache.note(Written(one.path, made_of, one.size, one.mtime_ns, article))
+            written = Written(one.path, made_of, one.size, one.mtime_ns, article)
+            self.cache.note(written)
+            if article is None:
+                self.files[one.path] = written
 
     # What is over
 
@@ -257,11 +271,27 @@ class Run:
     def _put_archives_away(self, folder: str, state: FeedState) -> None:
         log = FeedLog(self.archive.connection, folder)
         for number in range(1, max(state.pages, log.full_pages) + 2):
-            for kind in Format:
-                self.shelf.remove(f"{folder}/archive/{number}/{kind.file_name}")
+            self._remove_page(folder, number)
         log.drop()
         self.cache.note_feed(folder, FeedState(state.count, 0))
+
+    def _remove_page(self, folder: str, number: int) -> None:
+        for kind in Format:
+            self.shelf.remove(f"{folder}/archive/{number}/{kind.file_name}")
 
     def _tidy(self) -> None:
         if self.cache.count_entries() > 1000 + self.archive.count_public(self.now) * 5 // 4:
             self.cache.prune(self.entries.key(version) for version in self.archive.all_versions())
+
+
+def _not_behind(now: datetime, before: datetime) -> datetime:
+    """The time of a publish: never just before that of the last one, which may have begun later and been quicker.
+
+    Where the last one is far ahead, the clock was wrong then.
+    """
+    return before if timedelta(0) < before - now < BEHIND else now
+
+
+def _is_of(progress: Progress, archive: Archive) -> bool:
+    """Whether it was this archive that a publish came so far with, and not one that was lost, or is older than it was."""
+    return archive.mark(progress.revision) == progress.mark

@@ -92,6 +92,11 @@ class Shelf:
         except OSError as error:
             raise PublishError(f"{error.filename or self.folder}: cannot be written ({error.strerror})") from error
 
+    def start_over(self) -> None:
+        """Begins the outcome anew, for a second attempt at the same publish; what was written and removed stays so."""
+        done = Outcome() if self.dry_run else self.outcome
+        self.outcome = Outcome(written=done.written, removed=done.removed)
+
     def holds(self, placed: Placed) -> bool:
         """Whether a file is still as it was placed."""
         try:

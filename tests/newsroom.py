@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -40,9 +41,49 @@ class Newsroom:
         self.feeds = FeedSettings(pages=False)
         self.combined: list[CombinedFeedSettings] = []
         self.authors = {"mei-tanaka": AuthorSettings(name="Mei Tanaka", biography="Covers cables.")}
-        self.engine = open_sqlite(root / "dateline.db")
+        self.open_database()
+
+    @property
+    def database(self) -> Path:
+        return self.root / "dateline.db"
+
+    def open_database(self) -> None:
+        self.engine = open_sqlite(self.database)
         with writing(self.engine) as connection:
             metadata.create_all(connection)
+
+    def lose_database(self) -> None:
+        self.engine.dispose()
+        for end in ("", "-wal", "-shm"):
+            self.database.with_name(self.database.name + end).unlink(missing_ok=True)
+        self.open_database()
+
+    def save_database(self) -> bytes:
+        self.engine.dispose()
+        return self.database.read_bytes()
+
+    def restore_database(self, saved: bytes) -> None:
+        self.lose_database()
+        self.engine.dispose()
+        self.database.write_bytes(saved)
+        self.open_database()
+
+    def move_to(self, root: Path) -> None:
+        self.engine.dispose()
+        self.root = self.root.rename(root)
+        self.articles = root / "articles"
+        self.open_database()
+
+    def dump_cache(self) -> list[str]:
+        with closing(sqlite3.connect(self.root / "dateline-cache.db")) as cache:
+            return list(cache.iterdump())
+
+    @contextmanager
+    def holding_cache(self) -> Iterator[None]:
+        """As if another process were writing to the cache."""
+        with closing(sqlite3.connect(self.root / "dateline-cache.db", isolation_level=None)) as cache:
+            cache.execute("BEGIN IMMEDIATE")
+            yield
 
     # Files
 
@@ -103,9 +144,11 @@ class Newsroom:
 
     def publish(self, *, dry_run: bool = False) -> tuple[Report, Outcome]:
         report = self.take()
-        publisher = Publisher(self.root, self.site, self.content, self.feeds, self.combined, dry_run=dry_run)
         with self.archive() as archive:
-            return report, publisher.publish(archive, self.now)
+            return report, self.publisher(dry_run=dry_run).publish(archive, self.now)
+
+    def publisher(self, *, dry_run: bool = False) -> Publisher:
+        return Publisher(self.root, self.site, self.content, self.feeds, self.combined, dry_run=dry_run)
 
     def later(self, **amount: float) -> None:
         self.now += timedelta(**amount)

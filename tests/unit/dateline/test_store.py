@@ -99,6 +99,7 @@ def test_a_database_of_the_first_version_keeps_its_articles_and_editions(tmp_pat
     assert archive.public(MOMENT) == [article]
     assert archive.public(MOMENT, regions=[region("142")], sections=["rules"]) == [article]
     assert archive.from_source("articles/first.md") is not None
+    assert archive.mark(archive.revision) != b""
     assert database.execute("SELECT article_id FROM edition_articles").fetchall() == [(article.id,)]
     assert database.execute("PRAGMA foreign_key_check").fetchall() == []
     assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -12,6 +12,7 @@ import pytest
 from lxml import etree
 from newsroom import Newsroom
 
+from content.settings import AuthorSettings
 from feeds.settings import CombinedFeedSettings, FeedSettings
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -207,12 +208,10 @@ def walk(newsroom: Newsroom) -> list[str]:
     return found
 
 
-def write_many(newsroom: Newsroom, numbers: range) -> None:
+def write_many(newsroom: Newsroom, numbers: range, **fields: str) -> None:
     for number in numbers:
-        minutes = timedelta(minutes=number)
-        newsroom.article(
-            f"{number:03}.md", title=f"News {number:03}", date=(newsroom.now - timedelta(days=9) + minutes).isoformat()
-        )
+        date = (newsroom.now - timedelta(days=9) + timedelta(minutes=number)).isoformat()
+        newsroom.article(f"{number:03}.md", title=f"News {number:03}", date=date, **fields)
 
 
 def test_the_whole_history_can_be_read(newsroom: Newsroom) -> None:
@@ -252,6 +251,39 @@ def test_a_withdrawal_leaves_the_archive_too_and_moves_no_other_entry(newsroom: 
     assert "News 007" not in walk(newsroom)
     assert archive(newsroom, 2).read_bytes() == second
     assert archive(newsroom, 1).read_bytes().count(b"<entry>") == 49
+
+
+def test_other_settings_add_nothing_to_the_history(newsroom: Newsroom) -> None:
+    write_many(newsroom, range(120))
+    newsroom.publish()
+    for change in ({"url": "https://other.test"}, {"language": "de"}, {"url": "https://news.test", "language": "en"}):
+        newsroom.later(minutes=5)
+        newsroom.site = newsroom.site.model_copy(update=change)
+        newsroom.publish()
+        assert [archive(newsroom, number).exists() for number in (1, 2, 3)] == [True, True, False], change
+    assert sorted(set(walk(newsroom))) == [f"News {number:03}" for number in range(120)]
+
+
+def test_an_author_who_is_described_anew_adds_nothing_to_the_history(newsroom: Newsroom) -> None:
+    write_many(newsroom, range(120), author="Mei Tanaka")
+    newsroom.publish()
+    newsroom.later(minutes=5)
+    newsroom.authors = {"mei-tanaka": AuthorSettings(name="Mei Tanaka", biography="Covers masts.")}
+    report, _ = newsroom.publish()
+    assert report.refreshed == 120
+    assert not archive(newsroom, 3).exists()
+
+
+def test_a_correction_that_comes_with_other_settings_is_logged_all_the_same(newsroom: Newsroom) -> None:
+    write_many(newsroom, range(120))
+    newsroom.publish()
+    newsroom.later(minutes=5)
+    newsroom.site = newsroom.site.model_copy(update={"language": "de"})
+    newsroom.article("007.md", title="News 007 corrected", date=(newsroom.now - timedelta(days=9)).isoformat())
+    newsroom.take()
+    newsroom.site = newsroom.site.model_copy(update={"language": "en"})
+    newsroom.publish()
+    assert walk(newsroom).count("News 007 corrected") == 1
 
 
 def test_a_feed_may_do_without_archives(newsroom: Newsroom) -> None:
@@ -303,6 +335,29 @@ def test_a_picture_that_was_lost_from_the_public_folder_comes_back(newsroom: New
         path.unlink()
     newsroom.publish()
     assert pictures(newsroom) == [b"a hall"]
+
+
+def test_a_picture_that_could_not_be_copied_is_tried_again(newsroom: Newsroom) -> None:
+    newsroom.write("hall.png", b"a hall")
+    newsroom.article(body=PICTURE)
+    newsroom.take()
+    newsroom.write("hall.png", b"a HALL")
+    with newsroom.archive() as found:
+        outcome = newsroom.publisher().publish(found, newsroom.now)
+    assert "publish again" in outcome.problems[0]
+    newsroom.write("hall.png", b"a hall")
+    with newsroom.archive() as found:
+        outcome = newsroom.publisher().publish(found, newsroom.now)
+    assert (outcome.problems, pictures(newsroom)) == ([], [b"a hall"])
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_picture_of_several_articles_is_written_once(newsroom: Newsroom, dry_run: bool) -> None:
+    newsroom.write("hall.png", b"a hall")
+    for number in range(5):
+        newsroom.article(f"{number}.md", title=f"News {number}", body=PICTURE)
+    _, outcome = newsroom.publish(dry_run=dry_run)
+    assert len([path for path in outcome.written if path.startswith("media/")]) == 1
 
 
 def test_feeds_that_the_settings_no_longer_ask_for_are_taken_away(newsroom: Newsroom) -> None:
