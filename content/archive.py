@@ -89,6 +89,11 @@ class Archive:
         query = "SELECT count(*) FROM article_facets WHERE facet = ? AND published <= ?"
         return int(self._connection.execute(query, (self.facet_id(key), micros(now))).fetchone()[0])
 
+    def count_between(self, key: FacetKey, after: datetime, until: datetime) -> int:
+        """How many articles under a facet were published after ``after`` and not after ``until``."""
+        query = "SELECT count(*) FROM article_facets WHERE facet = ? AND published > ? AND published <= ?"
+        return int(self._connection.execute(query, (self.facet_id(key), micros(after), micros(until))).fetchone()[0])
+
     def count_public(self, now: datetime) -> int:
         return self.count([], now)
 

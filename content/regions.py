@@ -51,6 +51,36 @@ class Region:
         return self in lineage(other)
 
 
+def shown_name(place: Region, language: str) -> str:
+    """A region's name for readers of ``language`` (BCP 47), from CLDR; subdivisions have English names in every language."""
+    if language.partition("-")[0].lower() == "en":
+        return place.name
+    return _territories(language).get(place.code, place.name)
+
+
+@lru_cache(maxsize=8)
+def _territories(language: str) -> dict[str, str]:
+    # Loaded only when a site speaks another language than ours.
+    from babel import Locale, UnknownLocaleError
+
+    try:
+        return dict(Locale.parse(language, sep="-").territories)
+    except (UnknownLocaleError, ValueError):
+        return {}
+
+
+def point_of(place: Region) -> tuple[float, float] | None:
+    """A point that stands for a region, that of its largest town: degrees north and east (WGS 84); ``None`` for areas."""
+    return _points().get(place.code)
+
+
+@cache
+def _points() -> dict[str, tuple[float, float]]:
+    text = Path(__file__).with_name("data").joinpath("points.tsv").read_text("utf-8")
+    rows = (line.split("\t") for line in text.splitlines())
+    return {code: (float(north), float(east)) for code, north, east in rows}
+
+
 @dataclass(frozen=True, slots=True)
 class Unresolved:
     """A name that stands for no region, or for several: ``candidates`` are the codes it could mean."""

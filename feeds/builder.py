@@ -100,10 +100,8 @@ class Builder:
         if icon := self.picture(self.settings.icon):
             generator.icon(icon)
         if feed.region:
-            place = feed.region
-            terms = (
-                category(place.code, place.scheme, place.name) if kind is Format.ATOM else category(place.name, place.scheme)
-            )
+            place, name = feed.region, feed.name
+            terms = category(place.code, place.scheme, name) if kind is Format.ATOM else category(name, place.scheme)
             generator.category(terms)
         generator.link(href=self.address(head.folder, kind), rel="self", type=kind.media_type)
         # RSS takes the last link for its own.

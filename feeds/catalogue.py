@@ -10,7 +10,7 @@ from enum import StrEnum
 from content.archive import SITE
 from content.article import mint_id
 from content.facets import Facet, FacetKey, FacetKind, named
-from content.regions import Region, lineage, region, resolve
+from content.regions import Region, lineage, region, resolve, shown_name
 from content.settings import SiteSettings
 from feeds.settings import EVERY, CombinedFeedSettings, FeedSettings
 
@@ -63,7 +63,7 @@ def catalogue(
     known = {facet.key: facet for facet in facets}
     feeds = [_site_feed(known, site)]
     places = [region(key.key) for key in known if key.kind is FacetKind.REGION]
-    places.sort(key=lambda place: [(wider.name, wider.code) for wider in reversed(lineage(place))])
+    places.sort(key=lambda place: [(shown_name(wider, site.language), wider.code) for wider in reversed(lineage(place))])
     for place in places:
         facet = known[FacetKey(FacetKind.REGION, place.code)]
         feeds.append(_facet_feed(Scope.REGION, facet, site, place))
@@ -84,7 +84,7 @@ def _site_feed(known: dict[FacetKey, Facet], site: SiteSettings) -> Feed:
 
 def _facet_feed(scope: Scope, facet: Facet, site: SiteSettings, place: Region | None = None) -> Feed:
     folder = f"feeds/{_FOLDERS[scope]}/{facet.slug}"
-    name = place.name if place else facet.name
+    name = shown_name(place, site.language) if place else facet.name
     subtitle = f"News from {name}" if place else _WORDING[scope].format(name)
     revision, changed_at = _last_change([facet.key], {facet.key: facet}, site)
     return Feed(

@@ -20,12 +20,13 @@ from feedgen.ext.media import MediaEntryExtension
 from lxml import etree
 
 from content.article import Article, Author, Image
+from content.regions import Region, point_of, shown_name
 from content.settings import SiteSettings
 from content.text import folded
 from feeds.extensions import ATOM_NAMESPACES, RSS_NAMESPACES, EntryExtension, Link
 from feeds.settings import FeedSettings
 
-ENTRY_VERSION = 4
+ENTRY_VERSION = 5
 """Goes up when the same article makes another entry, so that kept ones are built anew."""
 
 
@@ -122,7 +123,11 @@ class EntryBuilder:
         entry.updated(distinct(article.updated, article.id, self.site.zone))
         entry.register_extension("media", MediaEntryExtension)
         entry.register_extension("dateline", EntryExtension)
-        entry.dateline.place = article.regions[0].name if article.regions else ""
+        if article.regions:
+            # One entry has one place: the most exact one of the first country.
+            first = article.regions[0]
+            within = next((place for place in article.regions if place.country == first.country and "-" in place.code), first)
+            entry.dateline.place, entry.dateline.point = self._name(within), point_of(within)
         entry.dateline.links = [Link("alternate", article.url, "text/html")]
         if article.image:
             self._picture(entry, article, article.image)
@@ -152,7 +157,7 @@ class EntryBuilder:
         entry.dateline.base = article.url
         if article.language != self.site.language:
             entry.dateline.language = article.language
-        places = [category(place.code, place.scheme, place.name) for place in article.regions]
+        places = [category(place.code, place.scheme, self._name(place)) for place in article.regions]
         entry.category([*places, *({"term": word} for word in _words(article))])
         return entry
 
@@ -166,9 +171,12 @@ class EntryBuilder:
         if self._is_full(article):
             entry.content(article.body)
         # The name for people, the code for programs; the domain says of both what they are.
-        places = [category(word, place.scheme) for place in article.regions for word in (place.name, place.code)]
+        places = [category(word, place.scheme) for place in article.regions for word in (self._name(place), place.code)]
         entry.category([*places, *({"term": word} for word in _words(article))])
         return entry
+
+    def _name(self, place: Region) -> str:
+        return shown_name(place, self.site.language)
 
     def _json_item(self, article: Article) -> dict[str, object]:
         text = (
@@ -176,7 +184,7 @@ class EntryBuilder:
             if self._is_full(article)
             else {"content_text": article.summary.text or article.title}
         )
-        regions = [{"code": place.code, "name": place.name, "scheme": place.scheme} for place in article.regions]
+        regions = [{"code": place.code, "name": self._name(place), "scheme": place.scheme} for place in article.regions]
         item: dict[str, object] = {
             "id": article.id,
             "url": article.url,
@@ -186,7 +194,7 @@ class EntryBuilder:
             "date_published": article.published.replace(microsecond=0),
             "date_modified": article.updated,
             "authors": [json_author(author) for author in article.authors] or [json_author(Author(self.site.title))],
-            "tags": [*(place.name for place in article.regions), *_words(article)],
+            "tags": [*(self._name(place) for place in article.regions), *_words(article)],
             "language": article.language,
             "_dateline": {"regions": regions} if regions else None,
         }

@@ -70,6 +70,7 @@ class EntryExtension(BaseEntryExtension):  # type: ignore[misc]
         self.language = ""
         self.base = ""
         self.place = ""
+        self.point: tuple[float, float] | None = None
         self.alt = ""
         self.links: list[Link] = []
 
@@ -91,6 +92,8 @@ class EntryExtension(BaseEntryExtension):  # type: ignore[misc]
     def _extend(self, element: etree._Element) -> etree._Element:
         if self.place:
             etree.SubElement(element, f"{{{GEORSS}}}featureName").text = self.place
+        if self.point:
+            etree.SubElement(element, f"{{{GEORSS}}}point").text = f"{self.point[0]} {self.point[1]}"
         picture = element.find(f"{{{MEDIA}}}content")
         if picture is not None and self.alt:
             described = etree.SubElement(picture, f"{{{MEDIA}}}description", type="plain")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from content.archive import Version
 from content.article import Article
 from content.documents import version_of
 from content.facets import FacetKey, facets_of
@@ -13,6 +14,7 @@ from feeds import addresses
 from feeds.cache import digest
 from feeds.catalogue import Feed, Scope
 from feeds.shelf import Placed
+from feeds.world_map import WINDOW
 
 if TYPE_CHECKING:
     from feeds.pages import Pages
@@ -122,18 +124,33 @@ class PageRun:
                 articles = self.archive.articles(one.number for one in newest)
                 run.note(self.shelf.put({path: pages.feed(feed, articles, run.feeds, counts)}), made_of)
         newest = self.archive.newest([], self.now, run.settings.limit)
-        facts = repr((newest, [(feed.folder, feed.title, counts[feed.folder]) for feed in run.feeds])).encode()
-        made_of = digest(run.fingerprint, facts)
+        fresh = self._fresh(newest)
+        facts = repr((newest, [(feed.folder, feed.title, counts[feed.folder], fresh.get(feed.folder)) for feed in run.feeds]))
+        made_of = digest(run.fingerprint, facts.encode())
         files: dict[str, Callable[[], bytes]] = {
             "index.html": lambda: pages.front(self.archive.articles(one.number for one in newest), run.feeds, counts),
             "feeds/index.html": lambda: pages.feeds(run.feeds, counts),
             "feeds/index.opml": lambda: pages.opml(run.feeds),
+            "regions/index.html": lambda: pages.map(
+                run.feeds, counts, fresh, next(iter(self.archive.articles(one.number for one in newest[:1])), None)
+            ),
         }
         for path, make in files.items():
             if not run.is_made_of(path, made_of):
                 run.note(self.shelf.put({path: make()}), made_of)
         for path, content in pages.assets().items():
             run.put_made(path, content)
+
+    def _fresh(self, newest: Sequence[Version]) -> dict[str, int]:
+        """How many articles of late the feed of each country has, by its folder."""
+        if not newest:
+            return {}
+        until = newest[0].published
+        return {
+            feed.folder: self.archive.count_between(feed.groups[0][0], until - WINDOW, until)
+            for feed in self.run.feeds
+            if feed.region and feed.region.code.isalpha()
+        }
 
     def _listing_feeds(self, affected: Iterable[Feed]) -> list[Feed]:
         """The feeds whose pages may be other than they were: those with news, those beside others with news, those lost."""

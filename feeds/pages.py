@@ -15,13 +15,14 @@ from markupsafe import Markup
 from content.article import Article, Image
 from content.dates import shown_date
 from content.errors import DatelineError
-from content.regions import lineage
+from content.regions import lineage, shown_name
 from content.settings import ContentSettings, SiteSettings
 from feeds.builder import STYLESHEET, Builder
 from feeds.catalogue import Feed, Scope
 from feeds.entries import Format
 from feeds.opml import opml
 from feeds.settings import FeedSettings
+from feeds.world_map import map_view
 
 if TYPE_CHECKING:
     from content.templates import Templates
@@ -124,7 +125,7 @@ _GROUPS = {
     Scope.SITE: "Everything", Scope.COMBINED: "Collections", Scope.REGION: "Regions", Scope.SECTION: "Sections",
     Scope.AUTHOR: "Authors", Scope.TAG: "Tags",
 }  # fmt: skip
-INDEX, OPML = "feeds/", "feeds/index.opml"
+INDEX, OPML, MAP = "feeds/", "feeds/index.opml", "regions/"
 
 
 class Pages:
@@ -163,6 +164,7 @@ class Pages:
         self.feed(feeds[0], [article], feeds, counts)
         self.front([article], feeds, counts)
         self.feeds(feeds, counts)
+        self.map(feeds, counts, counts, article)
         self.assets()
 
     def path_of(self, article: Article) -> str:
@@ -207,6 +209,17 @@ class Pages:
             "feeds.html", f"{INDEX}index.html", groups=groups, opml_url=self.site.absolute(OPML), feeds=self._links(feeds[:1])
         )
 
+    def map(self, feeds: Sequence[Feed], counts: Mapping[str, int], fresh: Mapping[str, int], newest: Article | None) -> bytes:
+        """The map of where the news of late comes from; ``fresh`` are articles of late by the feeds' folders."""
+        until = (newest.published if newest else self.site.owned_from).astimezone(self.site.zone)
+        addresses = {
+            feed.folder: [self.site.absolute(feed.page), *(self._address(feed, kind) for kind in Format)] for feed in feeds
+        }
+        return self._render(
+            "map.html", f"{MAP}index.html", map=map_view(feeds, fresh, counts, addresses), feeds=self._links(feeds[:1]),
+            until_text=shown_date(until, self.site.language),
+        )  # fmt: skip
+
     def opml(self, feeds: Sequence[Feed]) -> bytes:
         """The same list for feed readers."""
         return opml(self.site.title, self._grouped(feeds), lambda feed: self._address(feed, Format.ATOM), self.builder.home)
@@ -232,6 +245,7 @@ class Pages:
     def _render(self, name: str, path: str, **views: object) -> bytes:
         root = "../" * path.count("/") or "./"
         given = {"site": self._site_view, "stylesheet_url": f"{root}style.css", "feeds_url": self.site.absolute(INDEX)}
+        given["map_url"] = self.site.absolute(MAP)
         page = self._templates.render(name, given | views)
         # What people click and see is relative, so that the pages work from any place they are looked at.
         return self._own.sub(lambda match: match[1] + root, page).encode("utf-8")
@@ -268,7 +282,7 @@ class Pages:
             body=Markup(article.body),  # noqa: S704 (cleaned when it was read)
             section=article.section, byline=article.byline, tags=list(article.tags),
             authors=[AuthorView(author.name, author.biography, author.url) for author in article.authors],
-            regions=[RegionView(place.name, place.code, self.site.absolute(f"feeds/regions/{place.slug}/"))
+            regions=[RegionView(shown_name(place, language), place.code, self.site.absolute(f"feeds/regions/{place.slug}/"))
                      for place in article.regions],
             published_iso=published.isoformat(), published_text=date_text, date_text=date_text,
             updated_iso=updated.isoformat(),

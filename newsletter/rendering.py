@@ -12,6 +12,7 @@ import mjml
 
 from content.article import Article, Image
 from content.dates import shown_date
+from content.regions import shown_name
 from content.settings import SiteSettings
 from content.templates import TemplateProblem, Templates
 from content.text import one_line, shorten
@@ -112,7 +113,7 @@ class Renderer:
     def _article(self, article: Article) -> ArticleView:
         return ArticleView(
             title=article.title, url=article.url, summary=article.summary.text, section=article.section,
-            byline=article.byline, regions=[place.name for place in article.regions],
+            byline=article.byline, regions=[shown_name(place, self.site.language) for place in article.regions],
             date_text=shown_date(article.published.astimezone(self.zone), self.site.language),
             reading_text=f"{article.reading_minutes} min read", image=article.image,
         )  # fmt: skip

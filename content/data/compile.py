@@ -3,8 +3,8 @@
 A line is a region: code, English name, code of the region around it, slug, ISO 3166-1 alpha-3 code, and the spellings that
 stand for it, folded and parted by bars. A spelling that several subdivisions share stands with each.
 
-Run when either is renewed, with the folder of npm's package ``cldr-core`` (``npm pack cldr-core``):
-``python -m content.data.compile FOLDER``. Nothing of this runs in the program itself.
+Run when one of them is renewed, with the folders of npm's packages ``cldr-core`` and ``cldr-subdivisions-full``:
+``python -m content.data.compile CORE SUBDIVISIONS``. Nothing of this runs in the program itself.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ WORLD = "001"
 GROUPINGS = {"202": "002", "419": "019"}
 # Where M49's English name is clearer than CLDR's.
 AREA_NAMES = {WORLD: "World", "419": "Latin America and the Caribbean", "057": "Micronesia (region)", "029": "Caribbean"}
+
+# Countries that have given their codes to other subdivisions since CLDR took them up, or whose names there nobody uses.
+RENUMBERED = frozenset({"IR", "MA", "NP", "UA"})
+MISTAKEN = frozenset({"RS-25", "GB-PTE"})
 
 # Words for the kind of subdivision, as ISO 3166-2 has them behind the name.
 _KIND_BEHIND = re.compile(
@@ -57,7 +61,19 @@ def first_name(name: str) -> str:
     return unicodedata.normalize("NFC", re.sub("[\u0304\u0323\u0331\u02bb\u02bc]", "", decomposed))
 
 
-def rows(containment: Path) -> list[tuple[str, str, str, str, str, str]]:
+def english_names(subdivisions: Path) -> dict[str, str]:
+    """CLDR's English names of subdivisions, by their codes in ISO 3166-2, where it means the same by them."""
+    said = json.loads((subdivisions / "subdivisions" / "en" / "en.json").read_text("utf-8"))
+    named = said["subdivisions"]["localeDisplayNames"]["subdivisions"]
+    found = {}
+    for part in pycountry.subdivisions:
+        name = named.get(part.code.replace("-", "").lower(), "")
+        if name and part.country_code not in RENUMBERED and part.code not in MISTAKEN:
+            found[part.code] = re.sub(r" ?\(.*\)|[²³]|, [A-Z]\w+$", "", name)
+    return found
+
+
+def rows(containment: Path, named: dict[str, str]) -> list[tuple[str, str, str, str, str, str]]:
     above = parents(containment)
     english = Locale("en").territories
     table = tomllib.loads((HERE / "region_names.toml").read_text("utf-8"))
@@ -75,8 +91,16 @@ def rows(containment: Path) -> list[tuple[str, str, str, str, str, str]]:
         keys = {fold(spelling) for spelling in (*names, shown, *news.get(code, []))}
         found.append((code, shown, above.get(code, WORLD), code.lower(), alpha_3, "|".join(sorted(keys))))
     for part in sorted(pycountry.subdivisions, key=lambda one: str(one.code)):
-        shown = news.get(part.code, [_KIND_BEHIND.sub("", first_name(part.name))])[0]
-        names = [part.name, *re.split(r" \[|\] *| \(|\)", part.name), shown, *news.get(part.code, [])]
+        usual = named.get(part.code) or first_name(part.name)
+        shown = news.get(part.code, [_KIND_BEHIND.sub("", usual)])[0]
+        names = [
+            part.name,
+            first_name(part.name),
+            usual,
+            *re.split(r" \[|\] *| \(|\)", part.name),
+            shown,
+            *news.get(part.code, []),
+        ]
         keys = {key for key in map(fold, names) if key and owned.get(key, part.code) == part.code}
         around = part.parent_code or part.country_code
         found.append((part.code, shown, around, part.code.lower(), "", "|".join(sorted(keys))))
@@ -87,9 +111,9 @@ def _spellings(country: object) -> list[str]:
     return [name for field in ("name", "official_name", "common_name") if (name := getattr(country, field, ""))]
 
 
-def main(folder: str) -> None:
-    containment = Path(folder) / "supplemental" / "territoryContainment.json"
-    lines = ["\t".join(row) + "\n" for row in rows(containment)]
+def main(core: str, subdivisions: str) -> None:
+    containment = Path(core) / "supplemental" / "territoryContainment.json"
+    lines = ["\t".join(row) + "\n" for row in rows(containment, english_names(Path(subdivisions)))]
     (HERE / "regions.tsv").write_text("".join(lines), "utf-8")
     print(f"{len(lines)} regions")
 

@@ -11,7 +11,6 @@ this runs in the program itself.
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import tomllib
@@ -26,7 +25,7 @@ import pycountry
 from babel import Locale
 from countryinfo import CountryInfo
 
-from content.data.compile import first_name
+from content.data.compile import english_names, first_name
 from content.regions import _lines, region
 
 HERE = Path(__file__).parent
@@ -86,12 +85,11 @@ def countries(table: dict[str, dict[str, list[str]]]) -> Iterator[tuple[str, Row
 
 
 def subdivisions(table: dict[str, dict[str, list[str]]], cldr: Path) -> Iterator[tuple[str, Row]]:
-    said = json.loads((cldr / "subdivisions/en/en.json").read_text("utf-8"))
-    english = said["subdivisions"]["localeDisplayNames"]["subdivisions"]
+    english = english_names(cldr)
     for part in pycountry.subdivisions:
         if not (code := top(part.code)):
             continue
-        cldr_name = english.get(part.code.replace("-", "").lower(), "")
+        cldr_name = english.get(part.code, "")
         both = {cldr_name, first_name(part.name)} if code == part.code else {cldr_name}
         if code == part.code:
             both.add(region(code).name)

@@ -413,3 +413,67 @@ def test_another_programs_files_in_the_public_folder_stay(newsroom: Newsroom) ->
     newsroom.feeds = FeedSettings(pages=False, content="summary")
     newsroom.publish()
     assert theirs.exists()
+
+
+# Places: names, points, the map
+
+
+@pytest.mark.parametrize(
+    ("language", "china", "asia"), [("zh", "中国", "亚洲"), ("de", "China", "Asien"), ("fr", "Chine", "Asie")]
+)
+def test_regions_have_their_names_in_the_language_of_the_site(newsroom: Newsroom, language: str, china: str, asia: str) -> None:
+    newsroom.site = newsroom.site.model_copy(update={"language": language})
+    newsroom.feeds = FeedSettings(templates=str(TEMPLATES))
+    newsroom.article(region="CN")
+    newsroom.publish()
+    (tag,) = [tag for tag in newsroom.feed().entries[0].tags if tag.term == "CN"]
+    assert tag.label == china
+    assert newsroom.feed("regions/asia/rss.xml").feed.title == f"The Daily Test: {asia}"
+    assert china in (newsroom.root / "public/regions/index.html").read_text("utf-8")
+
+
+def test_an_entry_has_the_point_of_its_most_exact_place(newsroom: Newsroom) -> None:
+    newsroom.article(regions="[CN, CN-GD, KE]")
+    newsroom.publish()
+    for name in ("atom.xml", "rss.xml"):
+        document = etree.fromstring((newsroom.root / "public/feeds" / name).read_bytes())
+        (point,) = document.iter("{http://www.georss.org/georss}point")
+        north, east = map(float, (point.text or "").split())
+        assert (round(north), round(east)) in {(23, 113), (23, 114)}
+        assert [one.text for one in document.iter("{http://www.georss.org/georss}featureName")] == ["Guangdong"]
+
+
+def the_map(newsroom: Newsroom) -> etree._Element:
+    return etree.HTML((newsroom.root / "public/regions/index.html").read_bytes())
+
+
+def test_the_map_shows_the_countries_of_the_last_thirty_days_and_the_table_says_the_same(newsroom: Newsroom) -> None:
+    newsroom.feeds = FeedSettings(templates=str(TEMPLATES))
+    newsroom.article("a.md", region="KE", date="2026-11-20")
+    newsroom.article("b.md", title="Second news", regions="[KE, SG]", date="2026-11-01")
+    newsroom.article("c.md", title="Old news", regions="[KE, BR]", date="2026-09-01")
+    newsroom.publish()
+    page = the_map(newsroom)
+    said = {link.get("aria-label"): link.get("href") for link in page.iterfind(".//svg/a")}
+    assert said == {"Kenya: 2 articles": "../feeds/regions/ke/", "Singapore: 1 article": "../feeds/regions/sg/"}
+    assert len(page.findall(".//svg/a/circle")) == 1
+    rows = [[cell.xpath("string()").split()[0] for cell in row] for row in page.iterfind(".//tbody/tr")]
+    assert [row[:3] for row in rows] == [["Kenya", "2", "3"], ["Singapore", "1", "1"]]
+    assert not page.findall(".//script")
+
+
+def test_the_map_changes_with_the_news_and_not_with_the_clock(newsroom: Newsroom) -> None:
+    newsroom.feeds = FeedSettings(templates=str(TEMPLATES))
+    newsroom.article("a.md", region="KE", date="2026-11-20")
+    newsroom.publish()
+    newsroom.later(days=40)
+    assert newsroom.publish()[1].written == []
+    newsroom.article("b.md", title="Second news", region="SG", date=newsroom.now.isoformat())
+    newsroom.publish()
+    assert [link.get("aria-label") for link in the_map(newsroom).iterfind(".//svg/a")] == ["Singapore: 1 article"]
+
+
+def test_a_site_without_news_has_a_map_all_the_same(newsroom: Newsroom) -> None:
+    newsroom.feeds = FeedSettings(templates=str(TEMPLATES))
+    newsroom.publish()
+    assert not the_map(newsroom).findall(".//svg/a")
