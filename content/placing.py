@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from content.gazetteer import Candidate, Kind, Mention, mentions
+from content.gazetteer import Candidate, Kind, Mention
 from content.regions import Region, region
+from content.surroundings import mentions
 from content.text import plain
 
 THRESHOLD = 0.5

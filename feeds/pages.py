@@ -178,7 +178,7 @@ class Pages:
 
     def article(self, article: Article, feeds: Sequence[Feed], path: str) -> bytes:
         """The page of an article at ``path`` below the site; ``feeds`` are those that it is in."""
-        return self._render("article.html", path, article=self._view(article), feeds=self._links(feeds))
+        return self._render("article.html", path, article=self._view(article), links=self._links(feeds))
 
     def feed(self, feed: Feed, articles: Sequence[Article], feeds: Sequence[Feed], counts: Mapping[str, int]) -> bytes:
         """The page that shows a feed to people: its newest articles, how to follow it, and the regions around and within."""
@@ -186,7 +186,7 @@ class Pages:
         return self._render(
             "feed.html", f"{feed.page}index.html",
             feed=self._feed_view(feed, counts, shown_date(updated.astimezone(self.site.zone), self.site.language)),
-            articles=[self._view(article) for article in articles], feeds=self._links([feed]),
+            articles=[self._view(article) for article in articles], links=self._links([feed]),
             wider=[self._feed_view(one, counts) for one in feeds if lies_around(one, feed)],
             narrower=[self._feed_view(one, counts) for one in feeds if lies_around(feed, one, next_only=True)],
             index_url=self.site.absolute(INDEX),
@@ -206,7 +206,7 @@ class Pages:
             GroupView(title, [self._feed_view(feed, counts) for feed in found]) for title, found in self._grouped(feeds).items()
         ]
         return self._render(
-            "feeds.html", f"{INDEX}index.html", groups=groups, opml_url=self.site.absolute(OPML), feeds=self._links(feeds[:1])
+            "feeds.html", f"{INDEX}index.html", groups=groups, opml_url=self.site.absolute(OPML), links=self._links(feeds[:1])
         )
 
     def map(self, feeds: Sequence[Feed], counts: Mapping[str, int], fresh: Mapping[str, int], newest: Article | None) -> bytes:
@@ -216,7 +216,7 @@ class Pages:
             feed.folder: [self.site.absolute(feed.page), *(self._address(feed, kind) for kind in Format)] for feed in feeds
         }
         return self._render(
-            "map.html", f"{MAP}index.html", map=map_view(feeds, fresh, counts, addresses), feeds=self._links(feeds[:1]),
+            "map.html", f"{MAP}index.html", map=map_view(feeds, fresh, counts, addresses), links=self._links(feeds[:1]),
             until_text=shown_date(until, self.site.language),
         )  # fmt: skip
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from newsroom import Newsroom
 
-from content.gazetteer import mentions
 from content.placing import chosen, place
 from content.reading import Reader
+from content.surroundings import mentions
 
 ROOT = Path(__file__).parents[3]
 
