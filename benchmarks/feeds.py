@@ -2,7 +2,8 @@
 
 Articles of some 400 words lie in three of 300 regions, one of 20 sections, and are by one of 200 authors. Both programs
 build the feeds of the site and of all those, 50 full articles each; Hugo in RSS alone, dateline in Atom, RSS and JSON, and
-those of the areas around the regions besides. Three cases: everything new, nothing changed, one article added.
+those of the areas around the regions besides. Four cases: everything new, nothing changed, one article added, and one more
+whose file is named to dateline (Hugo has no such way and builds all).
 
 ``python benchmarks/feeds.py [ARTICLES]... [--rounds N] [--archives all] [--gzip]``; without numbers 1,000 and 10,000. Prints
 wall time, processor time and peak memory (the proportional set size of all processes, sampled), and the ratios to Hugo with
@@ -170,16 +171,17 @@ def measure(count: int, rounds: int, config: str) -> None:
                 shutil.rmtree(folder / "public", ignore_errors=True)
                 costs.setdefault((who, "cold"), []).append(run(words, folder))
                 costs.setdefault((who, "same"), []).append(run(words, folder))
-                write_articles(
-                    folder / ("articles" if who == "dateline" else "content"), range(count + number, count + number + 1)
-                )
-                costs.setdefault((who, "one more"), []).append(run(words, folder))
+                below = "articles" if who == "dateline" else "content"
+                for case, one in (("one more", count + 2 * number), ("one named", count + 2 * number + 1)):
+                    write_articles(folder / below, range(one, one + 1))
+                    named = [f"articles/article-{one:06}.md"] if case == "one named" and who == "dateline" else []
+                    costs.setdefault((who, case), []).append(run([*words, *named], folder))
         feeds = {
             who: sum(1 for _ in (folder / "public").rglob("*.*")) for who, folder in (("hugo", theirs), ("dateline", ours))
         }
     print(f"feeds: hugo {feeds['hugo']}, dateline {feeds['dateline']}")
     print(f"{'':10}{'':10}{'wall':>10}{'processor':>12}{'memory':>10}   wall to hugo's (spread)    memory to hugo's")
-    for case in ("cold", "same", "one more"):
+    for case in ("cold", "same", "one more", "one named"):
         for who in ("hugo", "dateline"):
             found = costs[who, case]
             wall, processor, memory = (

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 
@@ -96,7 +96,7 @@ MANY = 6
 """Names with one first word, from which on a regular expression finds the longest faster."""
 
 _WORD = re.compile(r"[^\W\d_]+")
-_LOUD = re.compile(r"\b[A-Z]{4,}\b")
+_LOUD = re.compile(r"\b[A-ZÀ-ÖØ-Þ]{4,}\b")
 
 
 def towns(name: str) -> list[Candidate]:
@@ -107,25 +107,41 @@ def towns(name: str) -> list[Candidate]:
     return sorted(found, key=lambda one: -one.inhabitants)
 
 
-def find(text: str) -> Iterator[Mention]:
-    """The names of places in a piece of text (with plain apostrophes), in their order; none overlaps another."""
+def find(text: str, language: str = "en") -> Iterator[Mention]:
+    """The names of places in a piece of text (with plain apostrophes), in their order; none overlaps another.
+
+    Countries are known by their names in ``language`` (BCP 47), too.
+    """
+    foreign = {} if language.partition("-")[0] == "en" else _foreign(language)
     loud = _LOUD.sub(lambda found: found[0].capitalize(), text)
     end = 0
     for word in _starts().finditer(text):
         start, first = word.start(), word[0]
         if start < end or (start and text[start - 1] in "@#/_."):
             continue
-        hit = _standing(first, text, start)
+        hit = _standing(foreign.get(first), first, text, start) or _standing(names().get(first), first, text, start)
         if hit is None and len(first) > 3 and first.isupper():
-            hit = _standing(first.capitalize(), loud, start)
+            hit = _standing(names().get(first.capitalize()), first.capitalize(), loud, start)
         if hit:
             end = start + len(hit[0])
             yield Mention(hit[0], start, end, _candidates(hit[1]))
 
 
-def _standing(first: str, text: str, start: int) -> tuple[str, str] | None:
-    """The longest name beginning with the word ``first`` that stands in a text as whole words, and what it may stand for."""
-    several = names().get(first)
+@lru_cache(maxsize=8)
+def _foreign(language: str) -> dict[str, list[tuple[str, str]]]:
+    """Names of countries in a language as CLDR has them, by their first words."""
+    from content.regions import territories
+
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for code, name in territories(language).items():
+        first = _WORD.match(name)
+        if first and len(code) == 2 and code not in ("EU", "EZ", "UN"):
+            found[first[0]].append((name, f"{Kind.COUNTRY}:{code}"))
+    return dict(found)
+
+
+def _standing(several: list[tuple[str, str]] | None, first: str, text: str, start: int) -> tuple[str, str] | None:
+    """The longest of several names with one first word that stands in a text as whole words, and what it may stand for."""
     if several is None:
         return None
     if len(several) > MANY:

@@ -176,10 +176,14 @@ def chosen(placed: Iterable[Placed], threshold: float = THRESHOLD) -> tuple[Regi
     return tuple(one.region for one in placed if one.score >= threshold)
 
 
+def _called(part: str) -> str:
+    return part if part.startswith("paragraph") else f"the {part}"
+
+
 def explained(placed: Iterable[Placed], threshold: float = THRESHOLD) -> str:
     """The regions that would be tagged, each with its strongest evidence, in a line for an editor."""
     reasons = [
-        f"{one.region.code} ({one.region.name}: {one.evidence[0].words!r} in the {one.evidence[0].part})"
+        f"{one.region.code} ({one.region.name}: {one.evidence[0].words!r} in {_called(one.evidence[0].part)})"
         for one in placed
         if one.score >= threshold and one.evidence
     ]

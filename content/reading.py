@@ -433,7 +433,11 @@ class _FileReader:
         if mode == "apply":
             return chosen(found, threshold)
         if said := explained(found, threshold):
-            self.problems.append(Problem(Severity.HINT, self.path, 1, f"its regions seem to be {said}"))
+            self.problems.append(
+                Problem(
+                    Severity.HINT, self.path, 1, f"its regions seem to be {said}; `dateline regions --write` writes them down"
+                )
+            )
         return ()
 
     def _language(self, given: fields.Fields) -> str:

@@ -55,11 +55,12 @@ def shown_name(place: Region, language: str) -> str:
     """A region's name for readers of ``language`` (BCP 47), from CLDR; subdivisions have English names in every language."""
     if language.partition("-")[0].lower() == "en":
         return place.name
-    return _territories(language).get(place.code, place.name)
+    return territories(language).get(place.code, place.name)
 
 
 @lru_cache(maxsize=8)
-def _territories(language: str) -> dict[str, str]:
+def territories(language: str) -> dict[str, str]:
+    """The names of countries and areas in a language (BCP 47), from CLDR; none where CLDR does not know it."""
     # Loaded only when a site speaks another language than ours.
     from babel import Locale, UnknownLocaleError
 

@@ -62,6 +62,7 @@ _TITLES = frozenset(
     "Sgt. Lt. Col. Gen. Inspector Detective Miss Señor Madame Herr Frau".split()
 )
 _SURE_BANKS = frozenset("Central Reserve National State Federal".split())
+_STRONG_ENDS = frozenset("wide led backed funded run owned born-and-bred controlled occupied".split())
 _WEAK_ENDS = {
     "born": 0.0, "style": 0.0, "language": 0.0, "speaking": 0.0, "American": 0.0, "Americans": 0.0, "educated": 0.0,
     "trained": 0.0, "inspired": 0.0, "themed": 0.0, "listed": 0.2, "based": 0.4, "registered": 0.3, "made": 0.5,
@@ -88,7 +89,8 @@ def mentions(parts: Sequence[str], language: str = "en") -> list[list[Mention]]:
     texts = [text.replace("’", "'") for text in parts]
     cues = _PLACING | _CUES.get(language.partition("-")[0], frozenset())
     persons: set[str] = set()
-    found = [_weighed(text, cues, persons) for text in texts]
+    found = [_weighed(text, language, cues, persons) for text in texts]
+    found = [[one for one in several if one.force > 0] for several in found]
     every = [one for several in found for one in several]
     if every:
         small = {word for text in texts for word in _SMALL.findall(text)}
@@ -106,8 +108,8 @@ def mentions(parts: Sequence[str], language: str = "en") -> list[list[Mention]]:
     return [[one for one in several if one.force > 0] for several in found]
 
 
-def _weighed(text: str, cues: Collection[str], persons: set[str]) -> list[Mention]:
-    found = list(find(text))
+def _weighed(text: str, language: str, cues: Collection[str], persons: set[str]) -> list[Mention]:
+    found = list(find(text, language))
     spans = {one.start: one for one in found}
     for one in found:
         _weigh(one, text, spans, cues, persons)
@@ -154,7 +156,7 @@ def _weigh(one: Mention, text: str, spans: dict[int, Mention], cues: Collection[
         return
     if after.startswith("-"):
         end = _WORD.match(after, 1)
-        one.force *= _WEAK_ENDS.get(end[0], 1.0) if end else 1.0
+        one.force *= _WEAK_ENDS.get(end[0], 1.0 if end[0] in _STRONG_ENDS or end[0][0].isupper() else 0.4) if end else 1.0
     if (
         following in _MEDIA
         or following in _WATER

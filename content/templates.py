@@ -48,7 +48,9 @@ class Templates:
         if within and not line:
             # What goes wrong while it is rendered is known by where that was.
             file, line = within[-1].filename, within[-1].lineno
-        return f"{self.folder / str(file)}{f':{line}' if line else ''}: {_why(error)}"
+        # Some errors know the file by its name among the templates, some by its whole path.
+        path = Path(str(file)) if str(file).startswith(f"{self.folder}/") else self.folder / str(file)
+        return f"{path}{f':{line}' if line else ''}: {_why(error)}"
 
 
 def _why(error: Exception) -> str:

@@ -127,10 +127,12 @@ class PageRun:
         fresh = self._fresh(newest)
         facts = repr((newest, [(feed.folder, feed.title, counts[feed.folder], fresh.get(feed.folder)) for feed in run.feeds]))
         made_of = digest(run.fingerprint, facts.encode())
+        # A feed that has lost its last article stays for its readers, but is not offered to others.
+        listed = [feed for feed in run.feeds if counts[feed.folder] or feed.scope in (Scope.SITE, Scope.COMBINED)]
         files: dict[str, Callable[[], bytes]] = {
             "index.html": lambda: pages.front(self.archive.articles(one.number for one in newest), run.feeds, counts),
-            "feeds/index.html": lambda: pages.feeds(run.feeds, counts),
-            "feeds/index.opml": lambda: pages.opml(run.feeds),
+            "feeds/index.html": lambda: pages.feeds(listed, counts),
+            "feeds/index.opml": lambda: pages.opml(listed),
             "regions/index.html": lambda: pages.map(
                 run.feeds, counts, fresh, next(iter(self.archive.articles(one.number for one in newest[:1])), None)
             ),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from content.files import SUFFIXES
 from dateline.cli import output
 from dateline.cli.app import JsonOption, SiteOption, app, open_site, wants_json
 
@@ -23,13 +26,16 @@ SHOWN = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the command says of one file: the regions that it carries, those found, and what became of it."""
+    """What the command says of one file: the regions that it names itself, those found, and what became of it.
+
+    ``given`` is ``None`` where the file says nothing of regions, and empty where it says that there are none.
+    """
 
     path: Path
-    given: list[str]
+    given: list[str] | None
     found: list[Placed]
     problem: str = ""
-    written: bool = False
+    written: Sequence[str] = ()
 
 
 @app.command()
@@ -65,18 +71,32 @@ def regions(
 def _told(reader: Reader, path: Path, threshold: float, *, write: bool) -> Told:
     from content.placing import chosen, place
 
+    if path.is_file() and path.suffix.lower() not in SUFFIXES:
+        return Told(path, None, [], f"{path}: is not an article: its name must end in one of {', '.join(SUFFIXES)}")
     reading = reader.read(path)
     article = reading.article
     if article is None:
-        return Told(path, [], [], "; ".join(str(problem) for problem in reading.errors))
+        return Told(path, None, [], "; ".join(str(problem) for problem in reading.errors))
     summary = article.summary.text if article.summary.written else ""
     found = place(article.title, summary, article.body, article.language)
-    given = [region.code for region in article.regions]
+    given = [region.code for region in article.regions] if _says_regions(path) else None
     wanted = [region.code for region in chosen(found, threshold)]
-    if not (write and wanted and not given):
+    if not (write and wanted and given is None):
         return Told(path, given, found)
     problem = _write(reader, path, article, wanted)
-    return Told(path, given, found, problem, written=not problem)
+    return Told(path, given, found, problem, [] if problem else wanted)
+
+
+def _says_regions(path: Path) -> bool:
+    """Whether an article's front matter says something of regions, be it that there are none."""
+    from content import fields
+    from content.front_matter import FrontMatterError, split
+
+    try:
+        said = split(path.read_text("utf-8-sig")).fields
+    except (OSError, UnicodeDecodeError, FrontMatterError):
+        return False
+    return any(name in said for name in fields.REGIONS)
 
 
 def _write(reader: Reader, path: Path, article: Article, codes: list[str]) -> str:
@@ -94,12 +114,17 @@ def _write(reader: Reader, path: Path, article: Article, codes: list[str]) -> st
         after = reader.read(half).article
         same = after is not None and (after.title, after.body, after.summary) == (article.title, article.body, article.summary)
         if not (same and after and [region.code for region in after.regions] == codes):
-            return f"{path}: the regions cannot be written without changing how the file reads; add them by hand"
+            codes_said = f"regions: [{', '.join(codes)}]"
+            how = f"write a front matter with its title and '{codes_said}'" if path.suffix == ".txt" else f"add '{codes_said}'"
+            return f"{path}: the regions cannot be written without changing how the file reads; {how} by hand"
         os.replace(half, path)  # noqa: PTH105 (half and path are both there)
-    except (OSError, UnicodeDecodeError) as error:
-        return f"{path}: cannot be written ({error})"
+    except OSError as error:
+        return f"{path}: cannot be written ({error.strerror})"
+    except UnicodeDecodeError:
+        return f"{path}: is not text in UTF-8"
     finally:
-        half.unlink(missing_ok=True)
+        with suppress(OSError):
+            half.unlink(missing_ok=True)
     return ""
 
 
@@ -123,9 +148,10 @@ def _print(one: Told, threshold: float) -> None:
         else:
             output.say(f"{one.path}: no region is named")
         if one.written:
-            output.say(f"{one.path}: written")
-        elif one.given:
-            output.say(f"{one.path}: its front matter says {', '.join(one.given)}, and that is what counts")
+            output.say(f"{one.path}: written: {', '.join(one.written)}")
+        elif one.given is not None:
+            said = ", ".join(one.given) or "nowhere"
+            output.say(f"{one.path}: its front matter says {said}, and that is what counts")
 
 
 def _words(placed: Placed) -> str:
@@ -136,7 +162,7 @@ def _as_json(one: Told, threshold: float) -> dict[str, object]:
     return {
         "path": str(one.path),
         "given": one.given,
-        "written": one.written,
+        "written": list(one.written),
         "problem": one.problem,
         "regions": [
             {

@@ -299,3 +299,17 @@ def test_a_file_that_is_no_article_is_named_and_the_others_are_placed(dateline: 
     done = dateline("regions", site / "articles" / "missing.md", path, code=1)
     assert "missing.md" in done.stderr
     assert "Kenya (title)" in done.stdout
+
+
+def test_a_file_that_says_it_belongs_nowhere_is_left_so(dateline: Program, site: Path) -> None:
+    path = site / "articles" / "kenya.md"
+    path.write_text(KENYAN.replace("carriers\n---", "carriers\nregions: []\n---"))
+    before = path.read_bytes()
+    assert "its front matter says nowhere" in dateline("regions", path, "--write").stdout
+    assert path.read_bytes() == before
+
+
+def test_what_is_no_article_is_said_to_be_none(dateline: Program, site: Path) -> None:
+    path = site / "table.json"
+    path.write_text("{}")
+    assert "is not an article: its name must end in" in dateline("regions", path, code=1).stderr

@@ -58,6 +58,21 @@ def test_what_looks_like_a_place_is_told_from_what_is_one(title: str, text: str,
     assert codes(title, text) == expected
 
 
+def test_countries_are_known_by_their_names_in_the_language_of_the_article() -> None:
+    text = "Österreich und die Schweiz haben sich geeinigt. Frankreich will folgen, heißt es in Österreich."
+    assert {"AT", "CH"} <= codes("Österreich und Schweiz einigen sich", text, language="de")
+    assert codes("Österreich und Schweiz einigen sich", text) == set()
+
+
+def test_the_two_congos_are_told_apart() -> None:
+    text = "Two operators in the Democratic Republic of Congo merged. Regulators agreed."
+    assert codes("Two operators merge", text) == {"CD"}
+
+
+def test_a_text_of_nothing_but_hidden_names_has_no_regions() -> None:
+    assert codes("Reuters on the South China Sea", "Xinhua, the China Daily and the Indian Ocean.") == set()
+
+
 def test_a_country_that_is_named_in_passing_is_not_tagged() -> None:
     found = codes(
         "Kenya cuts mobile fees", "The regulator in Nairobi cut the fees for calls in Kenya.", "Kenya's carriers protested.",

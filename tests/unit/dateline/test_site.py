@@ -16,7 +16,7 @@ from dateline.site import Published, Site
 
 ROOT = Path(__file__).parents[3]
 # A stamp is left only where the articles have been as they are for a while.
-NOW = datetime.now(UTC) + timedelta(minutes=1)
+NOW = datetime.now(UTC) + timedelta(days=1)
 
 
 def publish(site: Site, *paths: Path) -> Published:

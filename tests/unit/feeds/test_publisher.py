@@ -187,6 +187,19 @@ def test_a_withdrawn_article_leaves_every_feed(newsroom: Newsroom) -> None:
     assert titles(newsroom, "regions/cn-bj/atom.xml") == []
 
 
+def test_a_feed_without_articles_stays_for_its_readers_and_is_not_offered_to_others(newsroom: Newsroom) -> None:
+    newsroom.feeds = FeedSettings(templates=str(TEMPLATES))
+    path = newsroom.article("a.md", region="CN")
+    newsroom.article("b.md", title="Second news", region="KE")
+    newsroom.publish()
+    path.unlink()
+    newsroom.publish()
+    assert titles(newsroom, "regions/cn/atom.xml") == []
+    for name in ("index.html", "index.opml"):
+        offered = (newsroom.root / "public/feeds" / name).read_text()
+        assert ("China" in offered, "Kenya" in offered) == (False, True)
+
+
 # The history of a feed: RFC 5005 4
 
 
