@@ -10,7 +10,6 @@ from collections.abc import Collection, Sequence
 from content.gazetteer import Kind, Mention, find, names, ordinary
 
 _WORD = re.compile(r"[^\W\d_]+")
-_SMALL = re.compile(r"\b[a-z]+\b")
 _POSTAL = re.compile(r", ([A-Z]{2})\b")
 _AFTER = re.compile(r"[ \u00a0]([\w'&-]+)")
 _DATELINE = re.compile(r"\s*(?:[–—-]{1,2} |\()|, [\w. ]{2,25}?\s*(?:[–—]|--| - |\()")
@@ -93,19 +92,25 @@ def mentions(parts: Sequence[str], language: str = "en") -> list[list[Mention]]:
     found = [[one for one in several if one.force > 0] for several in found]
     every = [one for several in found for one in several]
     if every:
-        small = {word for text in texts for word in _SMALL.findall(text)}
+        small = _small({one.name for one in every if not one.cued}, "\n".join(texts))
         qualified = {one.name: one.qualifier for one in every if one.qualifier}
         longer = _longer(every)
         for one in every:
             is_single = " " not in one.name
             if one.name in persons and not one.cued:
                 one.force = 0
-            elif is_single and not one.cued and one.name.lower() in small:
+            elif is_single and not one.cued and one.name in small:
                 # The bird, the porcelain; but who writes of the Polish may well polish something.
                 one.force *= 0.5 if one.candidates[0].kind is Kind.DEMONYM else 0
             if not one.qualifier:
                 one.qualifier = qualified.get(one.name) or longer.get(one.name, "")
     return [[one for one in several if one.force > 0] for several in found]
+
+
+def _small(named: Collection[str], text: str) -> set[str]:
+    """Those of the names that a text has as ordinary words, too, in small letters."""
+    likely = [name for name in named if " " not in name and name.lower() in text]
+    return {name for name in likely if re.search(rf"\b{re.escape(name.lower())}\b", text)}
 
 
 def _weighed(text: str, language: str, cues: Collection[str], persons: set[str]) -> list[Mention]:

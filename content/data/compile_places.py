@@ -31,6 +31,8 @@ from content.regions import _lines, region
 HERE = Path(__file__).parent
 INHABITANTS = 15_000
 """Smaller towns are known only where an editor names them with their region."""
+STATES = frozenset({"US-GA"})
+"""Subdivisions that share their name with a country without being it."""
 GIVEN = 0.004
 """Percent of Americans that a given name must have."""
 
@@ -161,6 +163,12 @@ def merged(rows: Iterable[tuple[str, Row]]) -> dict[str, list[Row]]:
     found: dict[str, dict[tuple[str, str], int]] = defaultdict(dict)
     for name, (kind, code, weight) in rows:
         found[name][kind, code] = max(weight, found[name].get((kind, code), 0))
+    for one in found.values():
+        # What has a code of its own in ISO 3166-1 is filed under that: Hong Kong, Puerto Rico, Guam.
+        if any(kind == "C" for kind, _ in one):
+            for kind, code in list(one):
+                if kind == "S" and code not in STATES:
+                    del one[kind, code]
     return {
         name: sorted(((kind, code, weight) for (kind, code), weight in one.items()), key=lambda row: (row[0], -row[2], row[1]))
         for name, one in found.items()

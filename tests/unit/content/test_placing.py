@@ -51,6 +51,11 @@ def test_a_pilot_in_four_places_is_placed_there_and_not_where_the_quoted_are() -
         ("A tale of two chairs", "The New York Times and China Daily reviewed the chairs.", set()),
         ("Niger closes its border", "No truck may enter Niger from Friday, Niamey said.", {"NE"}),
         ("São Paulo opens a metro line", "The line in Sao Paulo opened in Brazil's largest city.", {"BR", "BR-SP"}),
+        ("Hong Kong and China agree on a cable", "Hong Kong and Chinese officials signed in Hong Kong; China Mobile builds it.", {"HK", "CN"}),
+        ("Puerto Rico restores power", "Crews in Puerto Rico restored power on the US island.", {"PR", "US"}),
+        ("Taiwan tests a cable", "Taiwan said the test went well. Taiwanese firms laid it.", {"TW"}),
+        ("Kosovo joins the plan", "Kosovo signed, and Serbian officials in Serbia protested.", {"XK", "RS"}),
+        ("Scotland bans a plastic", "Scottish ministers said shops in Scotland have a year.", {"GB", "GB-SCT"}),
         ("LAGOS BANS GENERATORS", "LAGOS, Nigeria -- The state banned generators.", {"NG", "NG-LA"}),
     ],
 )  # fmt: skip
