@@ -51,6 +51,7 @@ class Region:
         return self in lineage(other)
 
 
+@lru_cache(maxsize=8192)
 def shown_name(place: Region, language: str) -> str:
     """A region's name for readers of ``language`` (BCP 47), from CLDR; subdivisions have English names in every language."""
     if language.partition("-")[0].lower() == "en":

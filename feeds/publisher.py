@@ -26,7 +26,7 @@ from feeds.shelf import Outcome, Shelf
 if TYPE_CHECKING:
     from feeds.pages import Pages
 
-ENTRIES_PATIENCE = 0.1
+ENTRIES_PATIENCE = 1.0
 """Seconds to wait for a place in the cache for entries, which can be built later as well."""
 HUBS_PATIENCE = 5.0
 """Seconds to wait for the cache before hubs are left to a later run."""
