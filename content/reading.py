@@ -35,7 +35,7 @@ _RESERVED = frozenset({"feeds", "media", "regions"})
 """What the publisher's own folders are called."""
 
 READING_VERSION = 4
-"""Goes up when the same file would be read differently, so that archives read theirs again."""
+"""Goes up when the same file would be read differently, or other regions found in it, so that archives read theirs again."""
 
 
 @dataclass(frozen=True, slots=True)
