@@ -90,14 +90,20 @@ LEVELS: dict[str, Callable[[str], bool]] = {
 }
 
 
+def counts(tagged: list[tuple[Text, set[str]]], is_of: Callable[[str], bool]) -> tuple[int, int, int]:
+    """How many codes of a level were tagged rightly, missed, and tagged wrongly."""
+    right = missed = extra = 0
+    for text, found in tagged:
+        got = {code for code in found if is_of(code)} - text.optional
+        want = {code for code in text.expect if is_of(code)}
+        right, missed, extra = right + len(got & want), missed + len(want - got), extra + len(got - want)
+    return right, missed, extra
+
+
 def measure(name: str, tagger: Callable[[Text], set[str]], labelled: list[Text], *, wrong: bool) -> None:
     tagged = [(text, tagger(text)) for text in labelled]
     for level, is_of in LEVELS.items():
-        right = missed = extra = 0
-        for text, found in tagged:
-            got = {code for code in found if is_of(code)} - text.optional
-            want = {code for code in text.expect if is_of(code)}
-            right, missed, extra = right + len(got & want), missed + len(want - got), extra + len(got - want)
+        right, missed, extra = counts(tagged, is_of)
         if right + extra:
             print(f"  {name:14}{level:14} precision {right / (right + extra):.3f}  recall {right / max(1, right + missed):.3f}"
                   f"  ({right} right, {missed} missed, {extra} too many)")  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, lru_cache
@@ -61,15 +61,39 @@ class Mention:
     dateline: bool = False
 
 
+def names(language: str = "en") -> dict[str, list[tuple[str, str]]]:
+    """Names and what they may stand for, by their first words, longest first.
+
+    Those of ``places.tsv``, and those that countries have in ``language`` (BCP 47).
+    """
+    return _english() if language.partition("-")[0] == "en" else _with_foreign(language)
+
+
 @cache
-def names() -> dict[str, list[tuple[str, str]]]:
-    """Names and what they may stand for, by their first words, longest first."""
+def _english() -> dict[str, list[tuple[str, str]]]:
+    lines = Path(__file__).with_name("data").joinpath("places.tsv").read_text("utf-8").splitlines()
+    return _by_first_word((name, said) for name, _, said in (line.partition("\t") for line in lines))
+
+
+@lru_cache(maxsize=8)
+def _with_foreign(language: str) -> dict[str, list[tuple[str, str]]]:
+    """The names of ``places.tsv`` with those that CLDR has for countries in a language, which go first."""
+    from content.regions import territories
+
+    countries = [
+        (name, f"{Kind.COUNTRY}:{code}")
+        for code, name in territories(language).items()
+        if len(code) == 2 and code not in ("EU", "EZ", "UN")
+    ]
+    foreign = _by_first_word(countries)
+    return _english() | {first: foreign[first] + _english().get(first, []) for first in foreign}
+
+
+def _by_first_word(rows: Iterable[tuple[str, str]]) -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for line in Path(__file__).with_name("data").joinpath("places.tsv").read_text("utf-8").splitlines():
-        name, _, said = line.partition("\t")
-        first = _WORD.match(name)
-        if first:
-            found[first[0]].append((name, said))
+    for row in rows:
+        if first := _WORD.match(row[0]):
+            found[first[0]].append(row)
     for several in found.values():
         if len(several) > 1:
             several.sort(key=lambda one: -len(one[0]))
@@ -112,44 +136,26 @@ def find(text: str, language: str = "en") -> Iterator[Mention]:
 
     Countries are known by their names in ``language`` (BCP 47), too.
     """
-    foreign = {} if language.partition("-")[0] == "en" else _foreign(language)
     loud = _LOUD.sub(lambda found: found[0].capitalize(), text)
     end = 0
     for word in _starts().finditer(text):
         start, first = word.start(), word[0]
         if start < end or (start and text[start - 1] in "@#/_."):
             continue
-        hit = _standing(foreign.get(first), first, text, start) or _standing(names().get(first), first, text, start)
+        hit = _standing(first, language, text, start)
         if hit is None and len(first) > 3 and first.isupper():
-            hit = _standing(names().get(first.capitalize()), first.capitalize(), loud, start)
+            hit = _standing(first.capitalize(), "en", loud, start)
         if hit:
             end = start + len(hit[0])
             yield Mention(hit[0], start, end, _candidates(hit[1]))
 
 
-@lru_cache(maxsize=8)
-def _foreign(language: str) -> dict[str, list[tuple[str, str]]]:
-    """Names of countries in a language as CLDR has them, by their first words."""
-    from content.regions import territories
-
-    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for code, name in territories(language).items():
-        first = _WORD.match(name)
-        if first and len(code) == 2 and code not in ("EU", "EZ", "UN"):
-            found[first[0]].append((name, f"{Kind.COUNTRY}:{code}"))
-    return dict(found)
-
-
-def _standing(several: list[tuple[str, str]] | None, first: str, text: str, start: int) -> tuple[str, str] | None:
-    """The longest of several names with one first word that stands in a text as whole words, and what it may stand for."""
-    if several is None:
-        return None
+def _standing(first: str, language: str, text: str, start: int) -> tuple[str, str] | None:
+    """The longest name beginning with the word ``first`` that stands in a text as whole words, and what it may stand for."""
+    several = names(language).get(first, ())
     if len(several) > MANY:
-        return (
-            next((one for one in several if one[0] == found[0]), None)
-            if (found := _longest(first).match(text, start))
-            else None
-        )
+        found = _longest(first, language).match(text, start)
+        return next(one for one in several if one[0] == found[0]) if found else None
     for one in several:
         if text.startswith(one[0], start):
             behind = text[start + len(one[0]) : start + len(one[0]) + 1]
@@ -158,9 +164,9 @@ def _standing(several: list[tuple[str, str]] | None, first: str, text: str, star
     return None
 
 
-@cache
-def _longest(first: str) -> re.Pattern[str]:
-    return re.compile(rf"(?:{'|'.join(re.escape(name) for name, _ in names()[first])})(?!\w)")
+@lru_cache(maxsize=4096)
+def _longest(first: str, language: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:{'|'.join(re.escape(name) for name, _ in names(language)[first])})(?!\w)")
 
 
 @cache
