@@ -60,6 +60,11 @@ class _Seen:
     part: str
     meant: Candidate | None = None
 
+    @property
+    def weight(self) -> float:
+        """What it says for its place by force and part."""
+        return self.mention.force * _AREA_WEIGHTS.get(self.part, 1.0)
+
 
 @dataclass(slots=True)
 class _Tally:
@@ -215,9 +220,9 @@ def _decide(seen: Sequence[_Seen]) -> None:
             open_ones.append((one, merged))
             continue
         if one.meant.kind is not Kind.GROUP:
-            known[one.meant.code] += _AREA_WEIGHTS.get(one.part, 1.0) * one.mention.force
+            known[one.meant.code] += one.weight
             if "-" in one.meant.code:
-                known[one.meant.country] += _AREA_WEIGHTS.get(one.part, 1.0) * one.mention.force
+                known[one.meant.country] += one.weight
     # What can be one thing only, and large towns, speak for their countries before the others are looked at.
     for one, merged in sorted(open_ones, key=_certainty):
         best = max(merged, key=lambda own: _likely(own, known))
@@ -225,8 +230,8 @@ def _decide(seen: Sequence[_Seen]) -> None:
             continue
         one.meant = best
         if best.kind is not Kind.GROUP and (best.inhabitants >= 100 or best.kind is not Kind.TOWN):
-            known[best.code] += _AREA_WEIGHTS.get(one.part, 1.0) * one.mention.force
-            known[best.country] += _AREA_WEIGHTS.get(one.part, 1.0) * one.mention.force * ("-" in best.code)
+            known[best.code] += one.weight
+            known[best.country] += one.weight * ("-" in best.code)
 
 
 def _certainty(both: tuple[_Seen, list[Candidate]]) -> tuple[bool, int, int]:

@@ -51,6 +51,11 @@ class Feed:
     region: Region | None = None
 
     @property
+    def is_country(self) -> bool:
+        """Whether it is that of a country."""
+        return self.region is not None and self.region.code.isalpha()
+
+    @property
     def page(self) -> str:
         """The path of the page that shows it to people, below the site."""
         return f"{self.folder}/"

@@ -151,7 +151,7 @@ class PageRun:
         return {
             feed.folder: self.archive.count_between(feed.groups[0][0], until - WINDOW, until)
             for feed in self.run.feeds
-            if feed.region and feed.region.code.isalpha()
+            if feed.is_country
         }
 
     def _listing_feeds(self, affected: Iterable[Feed]) -> list[Feed]:

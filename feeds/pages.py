@@ -301,4 +301,4 @@ def lies_around(wider: Feed, feed: Feed, *, next_only: bool = False) -> bool:
 
 
 def _on_front(feed: Feed) -> bool:
-    return feed.scope is Scope.COMBINED or (feed.region is not None and feed.region.code.isalpha())
+    return feed.scope is Scope.COMBINED or feed.is_country

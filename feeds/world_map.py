@@ -68,7 +68,7 @@ def map_view(
     feeds: Sequence[Feed], fresh: Mapping[str, int], total: Mapping[str, int], addresses: Mapping[str, list[str]]
 ) -> MapView:
     """The map of these feeds. ``fresh`` and ``total`` are articles by folder; ``addresses`` each feed's page and documents."""
-    shown = [feed for feed in feeds if feed.region and feed.region.code.isalpha() and fresh.get(feed.folder)]
+    shown = [feed for feed in feeds if feed.is_country and fresh.get(feed.folder)]
     shown.sort(key=lambda feed: (-fresh[feed.folder], feed.name))
     most = max((fresh[feed.folder] for feed in shown), default=0)
     countries = [_country(feed, fresh[feed.folder], total[feed.folder], most, addresses[feed.folder]) for feed in shown]
