@@ -44,6 +44,11 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def stored(moment: datetime) -> str:
+    """An aware datetime as :class:`Instant` keeps it in SQLite, for statements that go to the database directly."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
 def open_sqlite(path: Path) -> Engine:
     """An engine on a SQLite file in WAL mode that survives a power cut (``synchronous=FULL``).
 

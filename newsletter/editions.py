@@ -131,6 +131,8 @@ def _taken(ledger: Ledger, name: str, day: date, *, scheduled: bool) -> str:
     was = {
         EditionState.SENT: f"was sent to {there.recipients} already; nothing was sent again",
         EditionState.SENDING: "is being sent",
+        EditionState.PAUSED: f"is paused ({there.note}): `dateline digest resume {name}` lets it go on",
+        EditionState.CANCELLED: "was cancelled",
         EditionState.SKIPPED: "was skipped: there was no news",
     }
     return f"{name}: the edition of {day} {was[there.state]}"

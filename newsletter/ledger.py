@@ -1,30 +1,25 @@
 """What is to be sent, being sent and sent: the rows that outlive any crash.
 
-An edition and all its deliveries come into being in one transaction. From then on every message is recorded as on
-the wire before it is sent and by its outcome afterwards; what a dead sender left between the two is in doubt.
+An edition and all its deliveries come into being in one transaction. From then on ``claims`` says who sends them.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, literal, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from content.article import Article
-from newsletter import holder
 from newsletter.digest import History
 from newsletter.rendering import Rendering
 from newsletter.subscribers import Standing, wants
-from newsletter.tables import deliveries, edition_articles, editions, subscribers, variants
-from newsletter.transport import Outcome, Reply
-
-LEASE_SECONDS = 300
-"""How long a claim is believed when its holder cannot be asked, being on another machine."""
+from newsletter.tables import OPEN_SQL, deliveries, edition_articles, editions, subscribers, variants
 
 
 class DeliveryState(StrEnum):
@@ -36,17 +31,17 @@ class DeliveryState(StrEnum):
     """The server said: not now; to be tried again at ``next_attempt``."""
     FAILED = "failed"
     SUPPRESSED = "suppressed"
-    """The subscriber left after the edition was made."""
+    """Excluded after the edition was made: the subscriber left, or the edition was cancelled."""
     IN_DOUBT = "in doubt"
     """Nobody knows whether it arrived, and the config says not to send it again."""
 
 
-OPEN = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.DEFERRED)
-"""States that an edition is not finished with."""
-
-
 class EditionState(StrEnum):
     SENDING = "sending"
+    PAUSED = "paused"
+    """Nothing is sent until somebody says so."""
+    CANCELLED = "cancelled"
+    """Who has not got it will not get it."""
     SENT = "sent"
     SKIPPED = "skipped"
     """There was nothing to say that day."""
@@ -64,24 +59,18 @@ class Edition:
     slot: str
     recipients: int
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A delivery that this process holds."""
-
-    id: int
-    subscriber_id: int
-    public_id: str
-    email: str
-    variant_id: int
-    attempts: int
+    finished_at: datetime | None = None
+    note: str = ""
+    """Why it is paused or was cancelled."""
+    excluded: Mapping[str, int] = field(default_factory=dict)
+    """Who was left out when it was made: how many for which reason."""
 
 
 def _edition(row: Any) -> Edition:
     return Edition(
-        row.id, row.digest, row.local_date, EditionState(row.state), row.subject, row.slot, row.recipients, row.created_at
-    )
+        row.id, row.digest, row.local_date, EditionState(row.state), row.subject, row.slot, row.recipients, row.created_at,
+        row.finished_at, row.note, json.loads(row.excluded),
+    )  # fmt: skip
 
 
 class Ledger:
@@ -116,10 +105,9 @@ class Ledger:
 
     def unfinished(self, digest: str, now: datetime) -> list[Edition]:
         """The editions of a digest that are not wholly sent and of which something is to be done now, the oldest first."""
-        of_it = deliveries.c.edition_id == editions.c.id
-        waits = and_(deliveries.c.state == DeliveryState.DEFERRED, deliveries.c.next_attempt > now)
-        due = exists().where(of_it, deliveries.c.state.in_(OPEN), ~waits)
-        over = ~exists().where(of_it, deliveries.c.state.in_(OPEN))
+        open_ones = and_(deliveries.c.edition_id == editions.c.id, text(OPEN_SQL))
+        due = exists().where(open_ones, or_(deliveries.c.next_attempt.is_(None), deliveries.c.next_attempt <= now))
+        over = ~exists().where(open_ones)
         conditions = (editions.c.digest == digest, editions.c.state == EditionState.SENDING, or_(due, over))
         rows = self._connection.execute(select(editions).where(*conditions).order_by(editions.c.local_date))
         return [_edition(row) for row in rows]
@@ -156,10 +144,13 @@ class Ledger:
             return None
         rows = [{"edition_id": edition_id, "article_id": a.id, "position": n} for n, a in enumerate(articles)]
         self._connection.execute(insert(edition_articles), rows)
-        for regions, rendering in renderings.items():
-            self._freeze(edition_id, digest, regions, rendering, now)
-        count = select(func.count()).where(deliveries.c.edition_id == edition_id)
-        self._connection.execute(update(editions).where(editions.c.id == edition_id).values(recipients=count.scalar_subquery()))
+        self._connection.execute(insert(variants), [
+            {"edition_id": edition_id, "regions": regions, "subject": one.subject, "html": one.html, "text": one.text}
+            for regions, one in renderings.items()
+        ])  # fmt: skip
+        recipients = self._freeze(edition_id, digest, now)
+        taken = {"recipients": recipients, "excluded": json.dumps(self._excluded(digest, recipients))}
+        self._connection.execute(update(editions).where(editions.c.id == edition_id).values(**taken))
         return self._one(editions.c.id == edition_id)
 
     def skip(self, digest: str, day: date, now: datetime) -> None:
@@ -180,177 +171,73 @@ class Ledger:
             taken_id: int | None = self._connection.execute(change).scalar_one_or_none()
             return taken_id
 
-    def _freeze(self, edition_id: int, digest: str, regions: str, rendering: Rendering, now: datetime) -> None:
-        variant_id = self._connection.execute(
-            insert(variants)
-            .values(edition_id=edition_id, regions=regions, subject=rendering.subject, html=rendering.html, text=rendering.text)
-            .returning(variants.c.id)
-        ).scalar_one()
-        recipients = select(
-            literal(edition_id), subscribers.c.id, literal(variant_id), subscribers.c.email,
-            literal(DeliveryState.PENDING.value), literal(0), literal(False), literal(0),
-            literal(now, deliveries.c.changed_at.type),
-        ).where(subscribers.c.state == Standing.CONFIRMED, subscribers.c.regions == regions, wants(digest))  # fmt: skip
-        columns = ["edition_id", "subscriber_id", "variant_id", "email", "state", "attempts", "written", "doubts", "changed_at"]
-        self._connection.execute(insert(deliveries).from_select(columns, recipients))
+    def _freeze(self, edition_id: int, digest: str, now: datetime) -> int:
+        """Takes the recipients, with consent as it is now; those who share a rendering stand together."""
+        mine = (variants.c.edition_id == edition_id, variants.c.regions == subscribers.c.regions)
+        recipients = (
+            select(
+                literal(edition_id), subscribers.c.id, variants.c.id, subscribers.c.email, literal(DeliveryState.PENDING.value),
+                literal(0), literal(0), literal(now, deliveries.c.changed_at.type),
+            )
+            .join_from(variants, subscribers, and_(*mine))
+            .where(subscribers.c.state == Standing.CONFIRMED, wants(digest))
+            .order_by(variants.c.id, subscribers.c.id)
+        )  # fmt: skip
+        columns = ["edition_id", "subscriber_id", "variant_id", "email", "state", "attempts", "doubts", "changed_at"]
+        return self._connection.execute(insert(deliveries).from_select(columns, recipients)).rowcount
 
-    def renderings(self, edition: Edition) -> dict[int, Rendering]:
-        """The frozen renderings of an edition by variant."""
-        rows = self._connection.execute(select(variants).where(variants.c.edition_id == edition.id))
-        return {row.id: Rendering(row.subject, row.html, row.text, edition.slot) for row in rows}
+    def _excluded(self, digest: str, recipients: int) -> dict[str, int]:
+        """Who wanted the digest and is no recipient: how many for which reason."""
+        query = select(subscribers.c.state, func.count()).where(subscribers.c.state != Standing.LEFT, wants(digest))
+        rows = self._connection.execute(query.group_by(subscribers.c.state))
+        numbers = {str(state): number for state, number in rows}
+        without_news = numbers.pop(Standing.CONFIRMED, 0) - recipients
+        named = {"never confirmed": numbers.pop(Standing.PENDING, 0), "no news of their regions": without_news} | numbers
+        return {reason: number for reason, number in named.items() if number}
+
+    def rendering(self, edition: Edition, variant_id: int) -> Rendering:
+        """A frozen rendering of an edition."""
+        row = self._connection.execute(select(variants).where(variants.c.id == variant_id)).one()
+        return Rendering(row.subject, row.html, row.text, edition.slot)
+
+    def state(self, edition: Edition) -> EditionState:
+        """What an edition's state is now."""
+        return EditionState(self._connection.execute(select(editions.c.state).where(editions.c.id == edition.id)).scalar_one())
+
+    def change(self, edition: Edition, state: EditionState, note: str = "", *, only: Sequence[EditionState]) -> bool:
+        """Pauses, resumes or cancels an edition that is in one of the states ``only``. Says whether it was."""
+        which = (editions.c.id == edition.id, editions.c.state.in_(only))
+        return bool(self._connection.execute(update(editions).where(*which).values(state=state, note=note)).rowcount)
+
+    def drop_rest(self, edition: Edition, now: datetime) -> int:
+        """Excludes from a cancelled edition who has not got it, but for what senders hold; returns how many."""
+        rest = and_(deliveries.c.edition_id == edition.id, deliveries.c.holder.is_(None), text(OPEN_SQL))
+        facts = {
+            "state": DeliveryState.SUPPRESSED,
+            "reply": "the edition was cancelled",
+            "next_attempt": None,
+            "changed_at": now,
+        }
+        dropped = self._connection.execute(update(deliveries).where(rest).values(**facts)).rowcount
+        over = (editions.c.id == edition.id, editions.c.state == EditionState.CANCELLED, ~self._open(edition))
+        self._connection.execute(update(editions).where(*over).values(finished_at=now))
+        return dropped
+
+    def retry(self, edition: Edition, states: Sequence[DeliveryState], now: datetime) -> int:
+        """Puts deliveries in these states back into the queue; returns how many. The edition is being sent again."""
+        which = (deliveries.c.edition_id == edition.id, deliveries.c.state.in_(states))
+        facts = {"state": DeliveryState.PENDING, "attempts": 0, "next_attempt": None, "changed_at": now}
+        again = self._connection.execute(update(deliveries).where(*which).values(**facts)).rowcount
+        if again:
+            back = {"state": EditionState.SENDING, "finished_at": None, "note": ""}
+            self._connection.execute(update(editions).where(editions.c.id == edition.id).values(**back))
+        return again
+
+    def _open(self, edition: Edition) -> ColumnElement[bool]:
+        return exists().where(deliveries.c.edition_id == edition.id, text(OPEN_SQL))
 
     def finish(self, edition: Edition, now: datetime) -> bool:
         """Calls an edition sent if nothing of it is left to do. Says whether it is."""
-        left = exists().where(deliveries.c.edition_id == edition.id, deliveries.c.state.in_(OPEN))
-        change = update(editions).where(editions.c.id == edition.id, editions.c.state == EditionState.SENDING, ~left)
+        which = (editions.c.id == edition.id, editions.c.state == EditionState.SENDING, ~self._open(edition))
+        change = update(editions).where(*which)
         return bool(self._connection.execute(change.values(state=EditionState.SENT, finished_at=now)).rowcount)
-
-    # Deliveries
-
-    def balance(self, edition: Edition) -> dict[DeliveryState, int]:
-        """How many deliveries of an edition are in each state; their sum is its recipients."""
-        query = (
-            select(deliveries.c.state, func.count()).where(deliveries.c.edition_id == edition.id).group_by(deliveries.c.state)
-        )
-        return {DeliveryState(state): number for state, number in self._connection.execute(query)}
-
-    def troubles(self, edition: Edition, limit: int = 20) -> list[tuple[str, DeliveryState, str]]:
-        """Addresses that were not served, with state and the server's last words."""
-        states = (DeliveryState.FAILED, DeliveryState.DEFERRED, DeliveryState.IN_DOUBT)
-        query = select(deliveries.c.email, deliveries.c.state, deliveries.c.reply).where(
-            deliveries.c.edition_id == edition.id, deliveries.c.state.in_(states)
-        )
-        rows = self._connection.execute(query.order_by(deliveries.c.id).limit(limit))
-        return [(email, DeliveryState(state), reply or "") for email, state, reply in rows]
-
-    def next_attempt(self, edition: Edition) -> datetime | None:
-        """When the first deferred delivery is to be tried again."""
-        query = select(func.min(deliveries.c.next_attempt)).where(
-            deliveries.c.edition_id == edition.id, deliveries.c.state == DeliveryState.DEFERRED
-        )
-        return self._connection.execute(query).scalar()
-
-    def recover(self, edition: Edition, now: datetime, *, resend: bool) -> int:
-        """Settles what dead senders left on the wire; returns how many messages are in doubt.
-
-        One whose end was not written yet was surely not taken and goes back in the queue. With ``resend`` one in
-        doubt is sent again under the same Message-ID, but once only: nobody gets a third copy. Else it stays in doubt.
-        """
-        query = select(deliveries.c.id, deliveries.c.holder, deliveries.c.lease_until).where(
-            deliveries.c.edition_id == edition.id, deliveries.c.holder.is_not(None), deliveries.c.state.in_(OPEN)
-        )
-        dead = [row.id for row in self._connection.execute(query) if holder.is_gone(row.holder, row.lease_until, now)]
-        in_doubt = 0
-        for start in range(0, len(dead), 500):
-            mine = deliveries.c.id.in_(dead[start : start + 500])
-            sending = and_(mine, deliveries.c.state == DeliveryState.SENDING)
-            unended = and_(sending, ~deliveries.c.written)
-            self._connection.execute(update(deliveries).where(unended).values(state=DeliveryState.PENDING, changed_at=now))
-            words = "the sender died while the message was on the wire"
-            in_doubt += self._doubt(sending, words, now, resend=resend)
-            self._connection.execute(update(deliveries).where(mine).values(holder=None, lease_until=None))
-        return in_doubt
-
-    def claim(self, edition: Edition, me: str, now: datetime, limit: int) -> list[Claimed]:
-        """Takes up to ``limit`` deliveries that are due and nobody holds."""
-        due = or_(
-            deliveries.c.state == DeliveryState.PENDING,
-            and_(deliveries.c.state == DeliveryState.DEFERRED, deliveries.c.next_attempt <= now),
-        )
-        chosen = (
-            select(deliveries.c.id)
-            .where(deliveries.c.edition_id == edition.id, due, deliveries.c.holder.is_(None))
-            .order_by(deliveries.c.id)
-            .limit(limit)
-        )
-        ids = list(self._connection.execute(chosen).scalars())
-        lease = now.timestamp() + LEASE_SECONDS
-        self._connection.execute(update(deliveries).where(deliveries.c.id.in_(ids)).values(holder=me, lease_until=lease))
-        query = (
-            select(
-                deliveries.c.id, deliveries.c.subscriber_id, subscribers.c.public_id, deliveries.c.email,
-                deliveries.c.variant_id, deliveries.c.attempts,
-            )
-            .join(subscribers)
-            .where(deliveries.c.id.in_(ids))
-            .order_by(deliveries.c.id)
-        )  # fmt: skip
-        return [Claimed(*row) for row in self._connection.execute(query)]
-
-    def start(self, claimed: Claimed, me: str, now: datetime) -> bool:
-        """Records that a message goes on the wire now, if its subscriber is still one. Says whether it may.
-
-        A subscriber who left meanwhile is not mailed any more.
-        """
-        still = exists().where(subscribers.c.id == deliveries.c.subscriber_id, subscribers.c.state == Standing.CONFIRMED)
-        held = and_(deliveries.c.id == claimed.id, deliveries.c.holder == me, deliveries.c.state.in_(OPEN))
-        started = {
-            "state": DeliveryState.SENDING,
-            "attempts": deliveries.c.attempts + 1,
-            "written": False,
-            "changed_at": now,
-        }
-        lease = now.timestamp() + LEASE_SECONDS
-        if self._connection.execute(update(deliveries).where(held, still).values(lease_until=lease, **started)).rowcount:
-            return True
-        self._connection.execute(
-            update(deliveries)
-            .where(held)
-            .values(state=DeliveryState.SUPPRESSED, reply="left before the message was sent", holder=None, changed_at=now)
-        )
-        return False
-
-    def settle(self, claimed: Claimed, reply: Reply, now: datetime, next_attempt: datetime | None) -> None:
-        """Records what became of a message. A deferred one without a next attempt has failed."""
-        match reply.outcome:
-            case Outcome.ACCEPTED:
-                state = DeliveryState.SENT
-            case Outcome.DEFERRED if next_attempt:
-                state = DeliveryState.DEFERRED
-            case _:
-                state = DeliveryState.FAILED
-        self._settle(claimed, state, reply.text, now, next_attempt if state is DeliveryState.DEFERRED else None)
-
-    def ended(self, claimed: Claimed) -> None:
-        """Records that a message's end is about to be written: from now on nobody knows until the server answers."""
-        self._connection.execute(update(deliveries).where(deliveries.c.id == claimed.id).values(written=True))
-
-    def doubt(self, claimed: Claimed, words: str, now: datetime, *, resend: bool) -> None:
-        """Records that nobody knows whether a message arrived."""
-        self._doubt(deliveries.c.id == claimed.id, words, now, resend=resend)
-
-    def _doubt(self, which: ColumnElement[bool], words: str, now: datetime, *, resend: bool) -> int:
-        again = and_(deliveries.c.doubts == 0, literal(resend))
-        state = case((again, DeliveryState.PENDING.value), else_=DeliveryState.IN_DOUBT.value)
-        facts = {"reply": words[:1000], "holder": None, "lease_until": None, "changed_at": now}
-        change = update(deliveries).where(which).values(state=state, doubts=deliveries.c.doubts + 1, **facts)
-        return self._connection.execute(change).rowcount
-
-    def release(self, held: Sequence[Claimed], me: str) -> None:
-        """Gives back what was claimed and not started."""
-        ids = [one.id for one in held]
-        mine = (deliveries.c.id.in_(ids), deliveries.c.holder == me)
-        self._connection.execute(update(deliveries).where(*mine).values(holder=None, lease_until=None))
-
-    def hand_back(self, claimed: Claimed, now: datetime) -> None:
-        """Puts a message that was surely not sent back in the queue, its attempt not counted."""
-        self._connection.execute(
-            update(deliveries)
-            .where(deliveries.c.id == claimed.id)
-            .values(state=DeliveryState.PENDING, attempts=claimed.attempts, holder=None, lease_until=None, changed_at=now)
-        )
-
-    def _settle(self, claimed: Claimed, state: DeliveryState, words: str, now: datetime, next_attempt: datetime | None) -> None:
-        self._connection.execute(
-            update(deliveries)
-            .where(deliveries.c.id == claimed.id)
-            .values(
-                state=state,
-                reply=words[:1000],
-                next_attempt=next_attempt,
-                holder=None,
-                lease_until=None,
-                changed_at=now,
-                written=state in (DeliveryState.SENT, DeliveryState.IN_DOUBT),
-            )
-        )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
 
-from newsletter.transport import Message, Outcome, Reply, TransportError, nothing
+from newsletter.headers import HeaderError
+from newsletter.transport import Delivery, Message, Outcome, Queue, Reply, TransportError
+
+_TOGETHER = 50
+"""Messages that are begun in one step."""
 
 
 class MaildirTransport:
@@ -18,27 +22,54 @@ class MaildirTransport:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._made = False
 
-    def send(self, message: Message, before_the_end: Callable[[], None] = nothing) -> Reply:
-        name = f"{blake2b(message.message_id.encode(), digest_size=16).hexdigest()}.dateline"
-        try:
-            if not self._made:
-                for part in ("tmp", "new", "cur"):
-                    (self.folder / part).mkdir(parents=True, exist_ok=True)
-                self._made = True
-            if any((self.folder / "cur").glob(f"{name}:*")):
-                return Reply(Outcome.ACCEPTED, "was there already, and read")
-            half = self.folder / "tmp" / name
-            with half.open("wb") as file:
-                file.write(message.content.replace(b"\r\n", b"\n"))
-                file.flush()
-                os.fsync(file.fileno())
-            before_the_end()
-            half.replace(self.folder / "new" / name)
-        except OSError as error:
-            raise TransportError(f"{error.filename or self.folder}: cannot be written ({error.strerror})") from None
-        return Reply(Outcome.ACCEPTED, f"written to {self.folder.name}/new/{name}")
+    def run(self, queue: Queue) -> None:
+        while several := list(self._taken(queue)):
+            try:
+                self._write(queue, several)
+            except OSError as error:
+                for delivery, _ in several:
+                    queue.give_back(delivery)
+                raise TransportError(f"{error.filename or self.folder}: cannot be written ({error.strerror})") from None
 
     def close(self) -> None:
         """Nothing is kept open."""
+
+    def _taken(self, queue: Queue) -> Iterator[tuple[Delivery, Message]]:
+        for _ in range(_TOGETHER):
+            if (delivery := queue.take()) is None:
+                return
+            try:
+                yield delivery, queue.message(delivery)
+            except HeaderError as error:
+                queue.settle(delivery, Reply(Outcome.REFUSED, str(error)))
+
+    def _write(self, queue: Queue, several: list[tuple[Delivery, Message]]) -> None:
+        for part in ("tmp", "new", "cur"):
+            (self.folder / part).mkdir(parents=True, exist_ok=True)
+        for _, message in several:
+            with (self.folder / "tmp" / _name(message)).open("wb") as file:
+                file.write(message.content.replace(b"\r\n", b"\n"))
+                file.flush()
+                os.fsync(file.fileno())
+        allowed = queue.begin([delivery for delivery, _ in several])
+        while several:
+            delivery, message = several[0]
+            if delivery.id in allowed:
+                queue.settle(delivery, self._place(_name(message)))
+            else:
+                (self.folder / "tmp" / _name(message)).unlink(missing_ok=True)
+            # What was settled is not given back when a later one cannot be placed.
+            del several[0]
+
+    def _place(self, name: str) -> Reply:
+        half = self.folder / "tmp" / name
+        if any((self.folder / "cur").glob(f"{name}:*")):
+            half.unlink(missing_ok=True)
+            return Reply(Outcome.ACCEPTED, "was there already, and read")
+        half.replace(self.folder / "new" / name)
+        return Reply(Outcome.ACCEPTED, f"written to {self.folder.name}/new/{name}")
+
+
+def _name(message: Message) -> str:
+    return f"{blake2b(message.message_id.encode(), digest_size=16).hexdigest()}.dateline"

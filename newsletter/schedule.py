@@ -16,7 +16,8 @@ from content.errors import DatelineError
 from newsletter.cron import LocalCron
 from newsletter.editions import Press, make
 from newsletter.ledger import Edition, Ledger
-from newsletter.sending import Account, Clock, Sending
+from newsletter.queue import Clock
+from newsletter.sending import Account, Sending
 from newsletter.transport import Transport
 
 SWEEP_SECONDS = 30
@@ -155,6 +156,6 @@ class Schedule:
 def describe(account: Account) -> str:
     """The balance sheet of an edition in one line."""
     edition = account.edition
-    parts = ", ".join(f"{number} {state}" for state, number in account.balance.items() if number)
+    parts = ", ".join(f"{number} {state}" for state, number in account.sheet.counts.items() if number)
     state = "sent" if account.finished else "not finished"
     return f"{edition.digest} of {edition.local_date}: {state}; {edition.recipients} recipients: {parts}"

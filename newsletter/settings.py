@@ -17,6 +17,22 @@ def _transport(url: str) -> str:
     return url
 
 
+def _smtp(url: str) -> str:
+    if not TransportAddress.parse(url).host:
+        raise ValueError("must be smtp://, smtp+starttls:// or smtps://HOST[:PORT]")
+    return url
+
+
+class ServerSettings(Section):
+    """``[[newsletter.server]]``: one of several SMTP servers. What is not set is as in ``[newsletter]``."""
+
+    url: Annotated[str, AfterValidator(_smtp)]
+    weight: float = Field(1, gt=0, le=1000)
+    connections: int | None = Field(None, ge=1, le=200)
+    messages_per_connection: int | None = Field(None, ge=1)
+    rate_per_second: float | None = Field(None, ge=0)
+
+
 class NewsletterSettings(Section):
     """``[newsletter]``: who sends, through what, and what happens when something goes wrong."""
 
@@ -28,9 +44,16 @@ class NewsletterSettings(Section):
     unsubscribe_email: EmailAddress | None = None
     postal_address: Line = ""
     templates: str = "templates"
-    in_doubt: Literal["resend", "hold"] = "resend"
+    in_doubt: Literal["resend", "hold", "skip"] = "resend"
     retry_minutes: list[Annotated[float, Field(gt=0, le=10080)]] = Field([5, 15, 60, 240, 720])
     timeout_seconds: float = Field(60, gt=0, le=600)
+    connections: int = Field(4, ge=1, le=200)
+    messages_per_connection: int = Field(500, ge=1)
+    rate_per_second: float = Field(0, ge=0)
+    domain_rate_per_second: float = Field(0, ge=0)
+    domain_rates: dict[str, Annotated[float, Field(ge=0)]] = Field({})
+    patience_seconds: float = Field(300, ge=0, le=86400)
+    server: list[ServerSettings] = Field([])
     ca_file: Path | None = None
 
     # Secrets: from the environment, or from files that are named there.
@@ -57,14 +80,20 @@ class NewsletterSettings(Section):
 
     @model_validator(mode="after")
     def _login_is_whole_and_private(self) -> Self:
-        at = TransportAddress.parse(self.transport)
-        user = self.smtp_user or at.user
-        if (self.smtp_password or self.smtp_password_file) and not user:
-            raise ValueError("smtp_password is set but no smtp_user: set both, or neither")
-        near = at.host in ("localhost", "::1") or at.host.startswith("127.")
-        if user and at.scheme == "smtp" and not near:
-            raise ValueError("smtp_user and password would go over the wire in clear: use smtp+starttls:// or smtps://")
+        for url in [one.url for one in self.server] or [self.transport]:
+            at = TransportAddress.parse(url)
+            user = self.smtp_user or at.user
+            if (self.smtp_password or self.smtp_password_file) and not user:
+                raise ValueError("smtp_password is set but no smtp_user: set both, or neither")
+            near = at.host in ("localhost", "::1") or at.host.startswith("127.")
+            if user and at.scheme == "smtp" and not near:
+                raise ValueError("smtp_user and password would go over the wire in clear: use smtp+starttls:// or smtps://")
         return self
+
+    @property
+    def resends(self) -> bool:
+        """Whether a message in doubt is sent again, once."""
+        return self.in_doubt == "resend"
 
 
 SECRETS = ("secret_key", "smtp_password")

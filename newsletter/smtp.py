@@ -1,192 +1,334 @@
-"""Sending over SMTP (RFC 5321): one connection kept open, TLS verified, every reply understood."""
+"""Sending over SMTP: several connections to one or several servers at once, none of which waits for another."""
 
 from __future__ import annotations
 
 import re
-import smtplib
+import selectors
 import socket
-import ssl
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from newsletter.transport import LostReplyError, Message, Outcome, Reply, TransportAddress, TransportError, nothing
+from newsletter.headers import HeaderError
+from newsletter.smtp_opening import AwayError, Opened, SmtpServer, open_connection
+from newsletter.smtp_session import Session, Step
+from newsletter.transport import Delivery, Message, Outcome, Queue, RefusedError, Reply, TransportError
 
-_POLICY = re.compile(r"^5\.7\.\d+")
+_POLICY = re.compile(r"5\d\d[ -]5\.7\.\d+")
 """Enhanced status codes (RFC 3463) that mean us, not the recipient."""
 _IN_A_ROW = 3
-"""Messages that fail for a reason that is not their recipients', before the sending stops: one may be unlucky."""
-_STUFFING = re.compile(rb"(?m)^\.")
+"""Refusals of us before the sending stops: one recipient may be odd."""
+_TICK = 0.2
+"""Seconds after which a request to stop is seen at the latest."""
+_GOODBYE_SECONDS = 2.0
+_LONGEST_BACKOFF = 30.0
 
 
-class _ClosingError(smtplib.SMTPServerDisconnected):
-    """421: the server wants no more over this connection."""
+@dataclass(slots=True)
+class _Line:
+    """One server, with how it fares."""
+
+    server: SmtpServer
+    open: int = 0
+    messages: int = 0
+    """How many it takes over one connection: as the settings say, or fewer when it closes sooner."""
+    failures: int = 0
+    away_until: float = 0.0
+    next_at: float = 0.0
+    """When its rate allows another message."""
+
+    @property
+    def load(self) -> float:
+        return self.open / self.server.weight
 
 
 class SmtpTransport:
-    """A :class:`newsletter.transport.Transport` to one SMTP server.
+    """A :class:`newsletter.transport.Transport` to one or several SMTP servers.
 
-    ``ca_file`` holds certificates to trust besides the system's. Where TLS was asked for, nothing is ever sent
-    without it.
+    ``ca_file`` holds certificates to trust besides the system's. ``timeout`` is how long a server may keep silent, and how long
+    we go on trying to reach one that was there before; in seconds.
     """
 
-    def __init__(
-        self,
-        address: TransportAddress,
-        *,
-        hello: str,
-        user: str = "",
-        password: str = "",
-        timeout: float = 60,
-        ca_file: Path | None = None,
-    ) -> None:
-        self.address = address
-        self._hello = hello
-        self._user = user or address.user
-        self._password = password or address.password
-        self._timeout = timeout
-        self._ca_file = ca_file
-        self._server: smtplib.SMTP | None = None
-        self._failures = 0
+    def __init__(self, servers: Sequence[SmtpServer], *, hello: str, timeout: float = 60, ca_file: Path | None = None) -> None:
+        self._lines = [_Line(server, messages=server.messages) for server in servers]
+        self._hello, self._timeout, self._ca_file = hello, timeout, ca_file
+        self._sessions: dict[Session, _Line] = {}
+        self._opening: dict[Future[Opened], _Line] = {}
+        self._opened: deque[Future[Opened]] = deque()
+        self._spare: deque[Delivery] = deque()
+        self._refusals = 0
+        self._error: TransportError | None = None
+        self._was_open = False
+        self._alone_since = 0.0
 
-    def send(self, message: Message, before_the_end: Callable[[], None] = nothing) -> Reply:
-        for fresh in (False, True):
-            fresh = fresh or self._server is None
-            server = self._server or self._connect()
-            try:
-                reply = self._envelope(server, message)
-            except (smtplib.SMTPServerDisconnected, OSError) as error:
-                # Nothing of the message was written yet: a server may close a connection after so many messages.
-                self._drop()
-                if fresh and isinstance(error, _ClosingError):
-                    return self._failure(_words(error))
-                if fresh:
-                    raise TransportError(f"{self.address}: the connection broke ({_words(error)})") from None
-                continue
-            return reply or self._data(server, message, before_the_end)
-        raise AssertionError("unreachable")
+    def run(self, queue: Queue) -> None:
+        self._queue = queue
+        self._error, self._refusals = None, 0
+        self._selector = selectors.DefaultSelector()
+        self._wake, waker = socket.socketpair()
+        self._waker = waker
+        self._wake.setblocking(False)
+        self._selector.register(self._wake, selectors.EVENT_READ)
+        most = sum(line.server.connections for line in self._lines)
+        self._openers = ThreadPoolExecutor(min(most, 64), thread_name_prefix="smtp")
+        try:
+            self._loop()
+        except BaseException:
+            self._break_off()
+            raise
+        finally:
+            self._close_all()
+        if self._error:
+            raise self._error
 
     def close(self) -> None:
-        if self._server:
+        """Everything was closed when :meth:`run` ended."""
+
+    # The loop
+
+    def _loop(self) -> None:
+        self._alone_since = time.monotonic()
+        while True:
+            now = time.monotonic()
+            if self._queue.is_stopped():
+                self._return_spare()
+            pause = self._hand_out(now)
+            if not self._is_busy():
+                if self._error or (not self._spare and self._queue.wait() is None):
+                    return
+                self._mind_the_gap(now)
+                if self._error:
+                    return
+            for key, mask in self._selector.select(min(_TICK, pause)):
+                self._serve(key, mask)
+            while self._opened:
+                self._welcome(self._opened.popleft())
+            self._begin_bodies()
+            self._expire(time.monotonic())
+
+    def _is_busy(self) -> bool:
+        return bool(self._opening) or any(not (session.is_idle or session.is_leaving) for session in self._sessions)
+
+    def _serve(self, key: selectors.SelectorKey, mask: int) -> None:
+        if key.data is None:
+            with suppress(BlockingIOError):
+                self._wake.recv(4096)
+            return
+        session: Session = key.data
+        session.moved_at = time.monotonic()
+        if mask & selectors.EVENT_READ:
+            session.can_read()
+        if mask & selectors.EVENT_WRITE and session.is_open:
+            session.can_write()
+        self._watch(session)
+
+    def _watch(self, session: Session) -> None:
+        """Keeps the selector in line with what a session waits for; forgets one that is closed."""
+        if not session.is_open:
+            if line := self._sessions.pop(session, None):
+                line.open -= 1
+                self._selector.unregister(session.socket)
+            return
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if session.wants_to_write else 0)
+        if self._selector.get_key(session.socket).events != wanted:
+            self._selector.modify(session.socket, wanted, session)
+
+    def _expire(self, now: float) -> None:
+        for session in [one for one in self._sessions if not one.is_idle and now - one.moved_at > self._timeout]:
+            session.give_up(f"the server kept silent for {self._timeout:g} s")
+            self._watch(session)
+
+    # Handing out work
+
+    def _hand_out(self, now: float) -> float:
+        """Gives idle connections an envelope and opens more where there is more to do; returns how long nothing else is due."""
+        pause = _TICK
+        for session in [one for one in self._sessions if one.is_idle]:
+            line = self._sessions[session]
+            if session.count >= line.messages:
+                session.say_goodbye()
+            elif line.next_at > now:
+                pause = min(pause, line.next_at - now)
+                continue
+            elif following := self._following(session, now):
+                session.moved_at = now
+                session.address(*following)
+            self._watch(session)
+        if not self._error and not any(session.is_idle for session in self._sessions):
+            self._open_more(now)
+        wait = self._queue.wait()
+        return pause if not wait else min(pause, wait)
+
+    def _is_crowded(self) -> bool:
+        """Whether no server takes another connection."""
+        return all(line.open >= line.server.connections for line in self._lines)
+
+    def _open_more(self, now: float) -> None:
+        """Opens a connection for each delivery that no connection is free for."""
+        while len(self._spare) > len(self._opening) or not self._is_crowded():
+            line = self._freest(now)
+            if line is None:
+                break
+            if len(self._spare) <= len(self._opening):
+                delivery = self._queue.take()
+                if delivery is None:
+                    break
+                self._spare.append(delivery)
+            line.open += 1
+            future = self._openers.submit(open_connection, line.server, self._hello, self._timeout, self._ca_file)
+            self._opening[future] = line
+            future.add_done_callback(self._ring)
+
+    def _freest(self, now: float) -> _Line | None:
+        free = [line for line in self._lines if line.open < line.server.connections and line.away_until <= now]
+        return min(free, key=lambda line: line.load, default=None)
+
+    def _following(self, session: Session, now: float) -> tuple[Delivery, Message] | None:
+        """The next delivery for a connection, with its message; counted against the server's rate."""
+        line = self._sessions[session]
+        if self._error or session.count >= line.messages or line.next_at > now:
+            return None
+        while delivery := self._spare.popleft() if self._spare else self._queue.take():
             try:
-                self._server.quit()
-            except (smtplib.SMTPException, OSError):
-                self._server.close()
-        self._server = None
+                message = self._queue.message(delivery, smtputf8=session.smtputf8)
+            except HeaderError as error:
+                self._queue.settle(delivery, Reply(Outcome.REFUSED, str(error)))
+                continue
+            if line.server.rate:
+                line.next_at = max(line.next_at, now - 1 / line.server.rate) + 1 / line.server.rate
+            return delivery, message
+        return None
 
-    def _drop(self) -> None:
-        if self._server:
-            self._server.close()
-        self._server = None
-
-    def _connect(self) -> smtplib.SMTP:
-        at, secure = self.address, self.address.scheme != "smtp"
-        try:
-            context = ssl.create_default_context() if secure else None
-            if context and self._ca_file:
-                context.load_verify_locations(self._ca_file)
-            if at.scheme == "smtps":
-                assert context
-                server: smtplib.SMTP = smtplib.SMTP_SSL(
-                    at.host, at.port, local_hostname=self._hello, timeout=self._timeout, context=context
-                )
+    def _begin_bodies(self) -> None:
+        """Sends the messages that servers wait for, all recorded in one step."""
+        waiting = [(session, session.addressed) for session in self._sessions if session.wants_body]
+        if not waiting:
+            return
+        allowed = self._queue.begin([delivery for _, delivery in waiting if delivery])
+        now = time.monotonic()
+        for session, delivery in waiting:
+            session.moved_at = now
+            if delivery and delivery.id in allowed:
+                session.send_body(self._following(session, now) if session.pipelines else None)
             else:
-                server = smtplib.SMTP(at.host, at.port, local_hostname=self._hello, timeout=self._timeout)
-            try:
-                if at.scheme == "smtp+starttls":
-                    server.starttls(context=context)
-                server.ehlo_or_helo_if_needed()
-                # The final dot follows the message at once, instead of waiting for the message to be acknowledged.
-                if server.sock:
-                    server.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                if self._user:
-                    server.login(self._user, self._password)
-            except BaseException:
-                server.close()
-                raise
-        except smtplib.SMTPNotSupportedError as error:
-            raise TransportError(
-                f"{at}: the server does not offer what the transport asks for ({error}); nothing was sent"
-            ) from None
-        except smtplib.SMTPAuthenticationError as error:
-            raise TransportError(
-                f"{at}: the server refuses user and password ({_said(error.smtp_code, error.smtp_error)})"
-            ) from None
-        except ssl.SSLError as error:
-            raise TransportError(f"{at}: TLS failed ({error.reason or error}); nothing was sent") from None
-        except (smtplib.SMTPException, OSError) as error:
-            raise TransportError(f"{at}: cannot connect ({_words(error)})") from None
-        self._server = server
-        return server
+                # Its recipient has left; what follows an envelope is a message or nothing.
+                session.drop()
+            self._watch(session)
 
-    def _envelope(self, server: smtplib.SMTP, message: Message) -> Reply | None:
-        """MAIL, RCPT and DATA. ``None`` when the server wants the message now."""
-        code, words = server.mail(message.sender)
-        if code == 421:
-            raise _ClosingError(_said(code, words))
-        if code >= 500:
-            raise TransportError(f"{self.address}: the server refuses the sender {message.sender} ({_said(code, words)})")
-        if code < 400:
-            code, words = server.rcpt(message.recipient)
-            if code == 421:
-                raise _ClosingError(_said(code, words))
-        if code < 400:
-            code, words = server.docmd("DATA")
-            if code == 354:
-                return None
-        reply = self._reply(code, words)
+    # Connections
+
+    def _ring(self, future: Future[Opened]) -> None:
+        self._opened.append(future)
+        with suppress(OSError):
+            self._waker.send(b".")
+
+    def _welcome(self, future: Future[Opened]) -> None:
+        line = self._opening.pop(future)
+        now = time.monotonic()
         try:
-            server.rset()
-        except (smtplib.SMTPException, OSError):
-            # It said what it had to say; the next message goes over another connection.
-            self._drop()
-        return reply
+            opened = future.result()
+        except TransportError as error:
+            line.open -= 1
+            self._put_off(line, now)
+            if not isinstance(error, AwayError):
+                # It will not get better by itself; another server may do.
+                line.away_until = float("inf")
+            self._last_error = error
+            return
+        self._was_open = True
+        line.away_until = 0.0
+        session = Session(opened, self)
+        session.moved_at = now
+        self._sessions[session] = line
+        self._selector.register(session.socket, selectors.EVENT_READ, session)
 
-    def _data(self, server: smtplib.SMTP, message: Message, before_the_end: Callable[[], None]) -> Reply:
-        stuffed = _STUFFING.sub(b"..", message.content)
-        end = b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n"
-        try:
-            server.send(stuffed)
-        except (smtplib.SMTPServerDisconnected, OSError) as error:
-            # Without its final dot no server takes a message (RFC 5321 4.1.1.4).
-            self._drop()
-            return self._failure(f"the connection broke within the message ({_words(error)})")
-        try:
-            before_the_end()
-        except BaseException:
-            # A connection in the middle of a message is good for nothing else.
-            self._drop()
-            raise
-        try:
-            server.send(end)
-            code, words = server.getreply()
-        except (smtplib.SMTPException, OSError) as error:
-            self._drop()
-            raise LostReplyError(f"{self.address}: no reply after the message was written ({_words(error)})") from None
-        if code == 421:
-            self._drop()
-        return self._reply(code, words)
+    def _put_off(self, line: _Line, now: float) -> None:
+        line.failures += 1
+        line.away_until = max(line.away_until, now + min(_LONGEST_BACKOFF, 0.25 * 2**line.failures))
 
-    def _reply(self, code: int, words: bytes) -> Reply:
-        said = _said(code, words)
-        if code >= 500 and _POLICY.match(words.decode("utf-8", "replace")):
-            return self._failure(f"the server refuses us, not the recipient ({said})")
-        self._failures = 0
-        if 200 <= code < 300:
-            return Reply(Outcome.ACCEPTED, said)
-        return Reply(Outcome.DEFERRED if 400 <= code < 500 else Outcome.REFUSED, said)
+    def _mind_the_gap(self, now: float) -> None:
+        """No connection is busy or opening though there is work: ends the sending when no server is to be had."""
+        if self._sessions:
+            self._alone_since = now
+            return
+        if any(line.away_until <= now for line in self._lines):
+            return
+        lost = all(line.away_until == float("inf") for line in self._lines)
+        if lost or not self._was_open or now - self._alone_since > self._timeout:
+            self._error = self._last_error
+            self._return_spare()
 
-    def _failure(self, said: str) -> Reply:
-        """A message that failed by no fault of its recipient: to be tried again, or, after several, the end of the sending."""
-        self._failures += 1
-        if self._failures >= _IN_A_ROW:
-            raise TransportError(f"{self.address}: {said}")
-        return Reply(Outcome.DEFERRED, said)
+    _last_error: TransportError = TransportError("no server could be reached")
 
+    def _return_spare(self) -> None:
+        while self._spare:
+            self._queue.give_back(self._spare.pop())
 
-def _said(code: int, words: bytes | str) -> str:
-    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
-    return f"{code} {' '.join(text.split())}"
+    def _break_off(self) -> None:
+        """Something unforeseen ended the loop: what was begun and not answered is in doubt."""
+        for session in list(self._sessions):
+            session.give_up("the sending broke off")
 
+    def _close_all(self) -> None:
+        self._return_spare()
+        self._openers.shutdown(wait=False, cancel_futures=True)
+        for session in list(self._sessions):
+            if session.is_open:
+                session.say_goodbye()
+            self._watch(session)
+        until = time.monotonic() + _GOODBYE_SECONDS
+        while self._sessions and time.monotonic() < until:
+            for key, mask in self._selector.select(0.1):
+                self._serve(key, mask)
+        for session in list(self._sessions):
+            session.close()
+            self._watch(session)
+        self._openers.shutdown(wait=True)
+        for future in list(self._opening):
+            if not future.cancelled() and future.exception() is None:
+                future.result().socket.close()
+            self._opening.pop(future).open -= 1
+        self._opened.clear()
+        self._selector.close()
+        self._wake.close()
+        self._waker.close()
 
-def _words(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    # What sessions tell
+
+    def answered(self, session: Session, delivery: Delivery, step: Step, code: int, words: str) -> None:
+        line = self._sessions[session]
+        if code < 300:
+            self._refusals = line.failures = 0
+            self._queue.settle(delivery, Reply(Outcome.ACCEPTED, words))
+        elif code >= 500 and (step is Step.MAIL or _POLICY.match(words)):
+            self._refused(line, delivery, step, words)
+        else:
+            self._refusals = 0
+            self._queue.settle(delivery, Reply(Outcome.DEFERRED if code < 500 else Outcome.REFUSED, words))
+
+    def _refused(self, line: _Line, delivery: Delivery, step: Step, words: str) -> None:
+        """The server refuses us: to be tried again, or, after several, the end of the sending."""
+        self._refusals += 1
+        said = f"the server refuses {'the sender' if step is Step.MAIL else 'us, not the recipient'} ({words})"
+        if self._refusals >= _IN_A_ROW:
+            self._error = self._error or RefusedError(f"{line.server.address}: {said}")
+            self._queue.give_back(delivery)
+        else:
+            self._queue.settle(delivery, Reply(Outcome.DEFERRED, said))
+
+    def broke(self, session: Session, unsent: list[Delivery], lost: Delivery | None, words: str) -> None:
+        line = self._sessions[session]
+        if lost:
+            self._queue.lose(lost, f"{line.server.address}: no reply after the message was written ({words})")
+        for delivery in unsent:
+            # A server that closes after so many messages says nothing about the next one's recipient.
+            self._queue.give_back(delivery, blamed=not session.accepted)
+        if not session.accepted:
+            self._put_off(line, time.monotonic())
+            self._last_error = AwayError(f"{line.server.address}: {words}")
+        elif unsent and not lost:
+            line.messages = min(line.messages, session.accepted)

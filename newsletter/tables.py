@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sqlalchemy import (
-    Boolean,
     Column,
     Date,
     Float,
@@ -14,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 import content.tables  # noqa: F401 (declares the tables that these refer to)
@@ -50,6 +50,10 @@ editions = Table(
     Column("recipients", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("finished_at", Instant),
+    # Why it is paused or was cancelled, in words.
+    Column("note", Text, nullable=False, server_default=""),
+    # Who was left out when it was made: reason and number, as JSON.
+    Column("excluded", Text, nullable=False, server_default="{}"),
     # Whatever the clocks and the schedulers do: one edition of a digest a local date.
     UniqueConstraint("digest", "local_date"),
 )
@@ -74,6 +78,24 @@ variants = Table(
     UniqueConstraint("edition_id", "regions"),
 )
 
+senders = Table(
+    "senders",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("edition_id", ForeignKey("editions.id"), nullable=False, index=True),
+    # Machine, process and when that was started, so that others can see whether it lives.
+    Column("name", String, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    # Until when it is believed without a sign of life (seconds since 1970). Null when it has ended.
+    Column("lease_until", Float),
+    Column("sent", Integer, nullable=False, default=0),
+    # Messages a second, of late.
+    Column("rate", Float, nullable=False, default=0),
+)
+
+OPEN_SQL = "state IN ('pending', 'sending', 'deferred')"
+"""The states that an edition is not finished with; queries must say it in these words to be quick."""
+
 deliveries = Table(
     "deliveries",
     metadata,
@@ -85,14 +107,20 @@ deliveries = Table(
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("next_attempt", Instant),
-    # Who is at it, and until when that is believed without a sign of life (seconds since 1970).
-    Column("holder", String),
-    Column("lease_until", Float),
-    # Whether the message's last byte may have reached the server, and how often that was left unanswered.
-    Column("written", Boolean, nullable=False, default=False),
+    # The sender that has it, or had it last.
+    Column("holder", ForeignKey("senders.id")),
+    # How often nobody could say whether it had arrived.
     Column("doubts", Integer, nullable=False, default=0),
     Column("reply", Text),
     Column("changed_at", Instant, nullable=False),
     UniqueConstraint("edition_id", "subscriber_id"),
-    Index("ix_deliveries_edition_id_state_next_attempt", "edition_id", "state", "next_attempt"),
+    # What is left to do: small, and untouched while a message goes from one state of work to another.
+    Index(
+        "ix_deliveries_open",
+        "edition_id",
+        "holder",
+        "next_attempt",
+        sqlite_where=text(OPEN_SQL),
+        postgresql_where=text(OPEN_SQL),
+    ),
 )

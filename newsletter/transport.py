@@ -1,8 +1,8 @@
-"""What every way of sending has in common: an address, a message, a reply."""
+"""What every way of sending has in common: an address, a message, a reply, and the queue that it empties."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -12,7 +12,11 @@ from content.errors import DatelineError
 
 
 class TransportError(DatelineError):
-    """Nothing can be sent just now, and nothing was: the server is away, refuses us, or cannot be trusted."""
+    """Nothing can be sent just now: the server is away, refuses us, or cannot be trusted. What was not sent waits."""
+
+
+class RefusedError(TransportError):
+    """The server refuses us, not a recipient (a policy, RFC 3463 x.7.x): going on would make it worse."""
 
 
 class LostReplyError(DatelineError):
@@ -45,21 +49,102 @@ class Message:
     content: bytes
 
 
-def nothing() -> None:
-    """For those who need not know when a message ends."""
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One edition to one subscriber, as a sender holds it. ``attempts`` were made before this one."""
+
+    id: int
+    public_id: str
+    email: str
+    variant_id: int = 0
+    attempts: int = 0
+
+    @property
+    def domain(self) -> str:
+        """The domain that receives it, in small letters."""
+        return self.email.rpartition("@")[2].lower()
+
+
+class Queue(Protocol):
+    """What a transport takes deliveries from, and where it reports what became of them.
+
+    A delivery that was taken is begun before the end of its message can reach a server, and then settled or lost; or it is
+    given back.
+    """
+
+    def take(self) -> Delivery | None:
+        """The next delivery that may go now; ``None`` when there is none at the moment."""
+
+    def wait(self) -> float | None:
+        """Seconds until :meth:`take` may have one again that had none; ``None`` when all was taken or sending shall stop."""
+
+    def message(self, delivery: Delivery, *, smtputf8: bool = False) -> Message:
+        """The message. Raises ``HeaderError`` when it cannot be addressed."""
+
+    def begin(self, deliveries: Sequence[Delivery]) -> Collection[int]:
+        """Records, for good, that these go on the wire now, and everything settled before. Returns the ids of those that may.
+
+        The others' subscribers have left: they must not be sent and are settled already.
+        """
+
+    def settle(self, delivery: Delivery, reply: Reply) -> None:
+        """Reports what the server said."""
+
+    def lose(self, delivery: Delivery, words: str) -> None:
+        """Reports that nobody knows whether a message that was begun has arrived."""
+
+    def give_back(self, delivery: Delivery, *, blamed: bool = False) -> None:
+        """Puts back what surely was not sent, begun or not; it is tried again soon, or later where it is ``blamed`` often."""
+
+    def is_stopped(self) -> bool:
+        """Whether nothing new shall be sent."""
 
 
 class Transport(Protocol):
     """A way of sending. It connects when first needed."""
 
-    def send(self, message: Message, before_the_end: Callable[[], None] = nothing) -> Reply:
-        """Sends one message. Raises ``TransportError`` when it was surely not sent, ``LostReplyError`` when unsure.
+    def run(self, queue: Queue) -> None:
+        """Sends until nothing more can be taken, and finishes what is on the wire.
 
-        ``before_the_end`` is called when all but the end is written; until then no server takes the message.
+        Raises ``TransportError`` when it cannot go on; everything taken was reported or given back by then.
         """
 
     def close(self) -> None:
         """Takes leave of the server. Never raises."""
+
+
+class Single:
+    """A queue of one message that is recorded nowhere: a test, sent to an editor."""
+
+    def __init__(self, message: Callable[[bool], Message]) -> None:
+        self._message = message
+        self._waiting = True
+        self.reply = Reply(Outcome.DEFERRED, "was not sent")
+
+    def take(self) -> Delivery | None:
+        self._waiting, waiting = False, self._waiting
+        return Delivery(0, "", "") if waiting else None
+
+    def wait(self) -> float | None:
+        return 0.0 if self._waiting else None
+
+    def message(self, delivery: Delivery, *, smtputf8: bool = False) -> Message:
+        return self._message(smtputf8)
+
+    def begin(self, deliveries: Sequence[Delivery]) -> Collection[int]:
+        return {delivery.id for delivery in deliveries}
+
+    def settle(self, delivery: Delivery, reply: Reply) -> None:
+        self.reply = reply
+
+    def lose(self, delivery: Delivery, words: str) -> None:
+        self.reply = Reply(Outcome.DEFERRED, f"nobody knows whether it arrived: {words}")
+
+    def give_back(self, delivery: Delivery, *, blamed: bool = False) -> None:
+        self._waiting = not blamed
+
+    def is_stopped(self) -> bool:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ def demo(context: typer.Context, site: SiteOption = None, as_json: JsonOption = 
     from content.errors import ConfigError
     from content.regions import resolve
     from dateline import clock
-    from dateline.cli.digests import send_editions, tell_account
+    from dateline.cli.deliveries import send_editions, tell_account
     from dateline.config import FILE_NAME
     from dateline.site import Site, lay_out
     from newsletter.editions import preview

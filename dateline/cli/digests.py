@@ -1,12 +1,7 @@
-"""``digest``: what goes out, to whom, and why."""
+"""``digest``: what goes out, to whom, and why. Sending it is in ``deliveries``."""
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,10 +11,8 @@ from dateline.cli import output
 from dateline.cli.app import JsonOption, SiteOption, app, open_site, wants_json
 
 if TYPE_CHECKING:
-    from dateline.site import Site
     from newsletter.editions import Press
     from newsletter.rendering import Rendering
-    from newsletter.sending import Account
 
 digests = typer.Typer(help="Preview, explain and send the digests of config.toml.", no_args_is_help=True)
 app.add_typer(digests, name="digest")
@@ -143,153 +136,3 @@ def _write(path: Path, content: bytes) -> None:
         path.write_bytes(content)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written ({error.strerror})") from None
-
-
-@digests.command()
-def send(
-    context: typer.Context,
-    name: NameArgument,
-    test_to: Annotated[
-        str | None, typer.Option("--test-to", metavar="ADDRESS", help="Send one test message; record nothing.")
-    ] = None,
-    site: SiteOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Send a digest: go on with its unfinished editions, and make today's."""
-    place = open_site(context, site)
-    press = place.press(place.digest(name))
-    if test_to is not None:
-        _send_test(place, press, test_to, wants_json(context, as_json))
-        return
-    with stopping() as stop:
-        accounts, reason = send_editions(place, press, stop)
-    if wants_json(context, as_json):
-        output.print_json(_sent(press, accounts, reason))
-    else:
-        for account in accounts:
-            tell_account(account)
-        if reason:
-            output.say(reason)
-    if any(not account.finished or account.count_unserved() for account in accounts):
-        raise typer.Exit(1)
-
-
-@contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """While SIGTERM and Ctrl-C do not end the program but ask it to finish the message on the wire."""
-    stop = threading.Event()
-    before = {number: signal.signal(number, lambda received, frame: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def send_editions(place: Site, press: Press, stop: threading.Event) -> tuple[list[Account], str]:
-    """Goes on with the digest's unfinished editions and makes today's; says why there is none if so."""
-    from content.database import reading
-    from dateline import clock
-    from newsletter.editions import make
-    from newsletter.ledger import Ledger
-    from newsletter.sending import Sending, open_transport
-
-    now = clock.now()
-    with reading(press.engine) as connection:
-        editions = Ledger(connection).unfinished(press.digest.name, now)
-    accounts: list[Account] = []
-    reason = ""
-    today = press.local_date(now)
-    for day in [*(edition.local_date for edition in editions), today]:
-        edition = next((one for one in editions if one.local_date == day), None)
-        if edition is None:
-            made = make(press, today, now, scheduled=False)
-            edition, reason = made.edition, made.reason
-        if edition is None or stop.is_set() or any(one.edition.id == edition.id for one in accounts):
-            continue
-        transport = open_transport(place.root, place.settings.site, place.settings.newsletter)
-        with output.progress() as progress:
-            hear = _counter(partial(progress, "Sending"), edition.recipients)
-            accounts.append(Sending(press, transport, clock.now, stop).run(edition, hear))
-    return accounts, "" if accounts else reason
-
-
-def _counter(progress: Callable[[int, int], None], total: int) -> Callable[[int], None]:
-    sent = 0
-
-    def hear(number: int) -> None:
-        nonlocal sent
-        sent += number
-        progress(sent, total)
-
-    return hear
-
-
-def tell_account(account: Account) -> None:
-    """The balance of an edition, and what went wrong, in words."""
-    from newsletter.ledger import DeliveryState
-    from newsletter.schedule import describe
-
-    output.say(f"{account.sent_now} sent now. {describe(account)}")
-    if account.doubtful:
-        output.complain(f"{account.doubtful} were on the wire when an earlier sender died")
-    for email, state, words in account.troubles:
-        output.complain(f"{email}: {state}: {words}")
-    if account.count(DeliveryState.DEFERRED):
-        when = output.shown_time(account.next_attempt)
-        output.complain(f"the deferred are due from {when}; `dateline run` takes them up, or send again then")
-
-
-def _sent(press: Press, accounts: list[Account], reason: str) -> dict[str, object]:
-    """The newest edition's account; those of earlier ones that were gone on with stand beside it."""
-    if not accounts:
-        return {"digest": press.digest.name, "edition": None, "sent_now": 0, "reason": reason}
-    *earlier, last = [_account(press, account) for account in accounts]
-    return last | ({"earlier": earlier} if earlier else {})
-
-
-def _account(press: Press, account: Account) -> dict[str, object]:
-    return {
-        "digest": press.digest.name,
-        "edition": str(account.edition.local_date),
-        "subject": account.edition.subject,
-        "recipients": account.edition.recipients,
-        "sent_now": account.sent_now,
-        "finished": account.finished,
-        "balance": {state.value: number for state, number in account.balance.items()},
-        "next_attempt": account.next_attempt and account.next_attempt.isoformat(),
-        "troubles": [{"email": email, "state": state.value, "reply": words} for email, state, words in account.troubles],
-    }
-
-
-def _send_test(place: Site, press: Press, address: str, as_json: bool) -> None:
-    from dataclasses import replace
-
-    from content.errors import ConfigError
-    from dateline import clock
-    from newsletter.editions import preview as preview_edition
-    from newsletter.headers import HeaderError, ascii_address
-    from newsletter.message import Recipient
-    from newsletter.sending import open_transport
-
-    now = clock.now()
-    try:
-        ascii_address(address)
-    except HeaderError as error:
-        raise ConfigError(f"--test-to: {error}") from None
-    _, rendering = preview_edition(press, now)
-    rendering = replace(rendering, subject=f"[Test] {rendering.subject}")
-    letter = press.letter(rendering, press.local_date(now))
-    # A test is a message of its own each time: its id has the time in it.
-    recipient = Recipient(f"test-{now.timestamp()}", address, press.unsubscribe_url("test"))
-    transport = open_transport(place.root, place.settings.site, place.settings.newsletter)
-    try:
-        reply = transport.send(letter.address(recipient, now))
-    finally:
-        transport.close()
-    if as_json:
-        output.print_json({"test_to": address, "outcome": reply.outcome.value, "reply": reply.text})
-    else:
-        output.say(f"{address}: {reply.outcome}: {reply.text}")
-    if reply.outcome.value != "accepted":
-        raise typer.Exit(1)

@@ -1,0 +1,149 @@
+"""How an edition's balance is shown: in words and tables, as JSON, as CSV."""
+
+from __future__ import annotations
+
+import csv
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from content.database import reading
+from content.errors import ConfigError
+from dateline import clock
+from dateline.cli import output
+from newsletter.balance import Balance, Line, balance, last_replies, lines, troubles
+from newsletter.ledger import DeliveryState, Edition, EditionState, Ledger
+
+if TYPE_CHECKING:
+    from newsletter.editions import Press
+    from newsletter.sending import Account
+
+COLUMNS = ["email", "state", "attempts", "times in doubt", "reply", "changed at", "next attempt"]
+
+
+def sent_as_json(press: Press, accounts: Sequence[Account], reason: str) -> dict[str, Any]:
+    """The newest edition's account; those of earlier ones that were gone on with stand beside it."""
+    if not accounts:
+        return {"digest": press.digest.name, "edition": None, "sent_now": 0, "reason": reason}
+    *earlier, last = [
+        {"sent_now": account.sent_now, "finished": account.finished} | _sheet(account.sheet) | _troubles(account.troubles)
+        for account in accounts
+    ]
+    return last | ({"earlier": earlier} if earlier else {})
+
+
+def as_json(press: Press, edition: Edition) -> dict[str, Any]:
+    """All that ``status`` knows of an edition."""
+    with reading(press.engine) as connection:
+        sheet = balance(connection, edition, clock.now())
+        replies = [{"reply": words, "count": number} for words, number in last_replies(connection, edition)]
+        return _sheet(sheet) | {"last_replies": replies} | _troubles(troubles(connection, edition, limit=10_000))
+
+
+def newest(presses: Sequence[Press]) -> list[tuple[Press, Edition]]:
+    """The newest edition of each digest that has one."""
+    found = []
+    for press in presses:
+        with reading(press.engine) as connection:
+            if edition := Ledger(connection).last(press.digest.name):
+                found.append((press, edition))
+    return found
+
+
+def show(editions: Sequence[tuple[Press, Edition]], *, watch: bool) -> None:
+    """Prints where editions stand; with ``watch`` again and again until nobody sends."""
+    if not editions:
+        output.say("No digest has had an edition yet.")
+    while editions:
+        sheets = []
+        for press, edition in editions:
+            with reading(press.engine) as connection:
+                now = Ledger(connection).edition(edition.digest, edition.local_date) or edition
+                sheet = balance(connection, now, clock.now())
+                sheets.append(sheet)
+                _show(sheet, last_replies(connection, now), troubles(connection, now, limit=20))
+        if not (watch and any(sheet.workers for sheet in sheets)):
+            return
+        time.sleep(1)
+
+
+def _show(sheet: Balance, replies: Sequence[tuple[str, int]], wrong: Sequence[Line]) -> None:
+    edition = sheet.edition
+    output.say(f"{edition.digest} of {edition.local_date}: {edition.state}{f' ({edition.note})' if edition.note else ''}")
+    output.say(f"  {edition.subject}")
+    rows: list[tuple[str, object]] = [("recipients", f"{edition.recipients:,}")]
+    rows += [(f"  {state}", f"{sheet.count(state):,}") for state in DeliveryState if sheet.count(state)]
+    rows += [(f"    {reason}", f"{number:,}") for reason, number in sheet.reasons.items()]
+    if sheet.doubted:
+        rows.append(("ever in doubt", f"{sheet.doubted:,}"))
+    rows += [(f"left out: {reason}", f"{number:,}") for reason, number in edition.excluded.items()]
+    if sheet.next_attempt:
+        rows.append(("next attempt", output.shown_time(sheet.next_attempt)))
+    for worker in sheet.workers:
+        rows.append((f"sender {':'.join(worker.name.split(':')[:2])}", f"{worker.sent:,} sent, {worker.rate:,.0f} a second"))
+    if (left := sheet.seconds_left) is not None:
+        rows.append(("time left", f"about {_duration(left)}"))
+    output.print_table(["", ""], rows)
+    for words, number in replies:
+        output.say(f"  {number:>6,} x {words[:150]}")
+    for line in wrong:
+        output.complain(f"{line.email}: {line.state}{' (was in doubt)' if line.doubts else ''}: {line.reply}")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
+def _sheet(sheet: Balance) -> dict[str, Any]:
+    edition = sheet.edition
+    return {
+        "digest": edition.digest, "edition": str(edition.local_date), "state": edition.state.value, "note": edition.note,
+        "subject": edition.subject, "recipients": edition.recipients,
+        "balance": {state.value: number for state, number in sheet.counts.items()},
+        "balanced": sum(sheet.counts.values()) == edition.recipients,
+        "excluded": sheet.reasons, "left_out": dict(edition.excluded), "doubted": sheet.doubted, "left": sheet.left,
+        "next_attempt": sheet.next_attempt and sheet.next_attempt.isoformat(),
+        "senders": [{"name": one.name, "sent": one.sent, "rate": round(one.rate, 1)} for one in sheet.workers],
+        "seconds_left": sheet.seconds_left and round(sheet.seconds_left, 1),
+        "finished": edition.state in (EditionState.SENT, EditionState.CANCELLED) and sheet.left == 0,
+    }  # fmt: skip
+
+
+def _troubles(wrong: Sequence[Line]) -> dict[str, Any]:
+    return {"troubles": [
+        {"email": line.email, "state": line.state.value, "reply": line.reply, "times_in_doubt": line.doubts} for line in wrong
+    ]}  # fmt: skip
+
+
+def write_csv(press: Press, edition: Edition, target: str) -> None:
+    """Every recipient of an edition, one a line, to a file or stdout (``-``)."""
+    with _opened(target) as file, reading(press.engine) as connection:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for line in lines(connection, edition):
+            later = line.next_attempt.isoformat() if line.next_attempt else ""
+            cells = [line.email, line.state.value, line.attempts, line.doubts, line.reply, line.changed_at.isoformat(), later]
+            writer.writerow([neutral(cell) for cell in cells])
+
+
+def neutral(cell: object) -> object:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
+@contextmanager
+def _opened(target: str) -> Iterator[TextIO]:
+    if target == "-":
+        yield sys.stdout
+        return
+    try:
+        with Path(target).open("w", newline="", encoding="utf-8") as file:
+            yield file
+    except OSError as error:
+        raise ConfigError(f"--csv: {target}: cannot be written ({error.strerror})") from None

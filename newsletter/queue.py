@@ -1,0 +1,258 @@
+"""The deliveries of one edition, as a transport takes them: claimed in batches, paced, recorded in groups."""
+
+from __future__ import annotations
+
+import heapq
+import random
+import sqlite3
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from sqlalchemy.exc import OperationalError
+
+from content.database import reading
+from content.errors import DatelineError
+from newsletter.claims import Claims, Settlement
+from newsletter.editions import Press
+from newsletter.ledger import DeliveryState, Edition, EditionState, Ledger
+from newsletter.message import Letter, Recipient
+from newsletter.pacing import Pacer, is_throttling
+from newsletter.transport import Delivery, Message, Outcome, Reply
+
+BATCH = 500
+"""Deliveries that are claimed at once."""
+BEAT_SECONDS = 1.0
+"""How often the ledger hears from us, and we whether the edition is paused."""
+_LETTERS = 32
+"""Variants that are kept ready."""
+_HELD = 5000
+"""Deliveries that may wait here for their domains' pace, at the most."""
+_PATIENT_SECONDS = 20.0
+"""What waits longer than this for its domain's pace goes back to the ledger."""
+_MISHAPS = 2
+"""How often a delivery may come back unsent before it is put off for minutes."""
+
+Clock = Callable[[], datetime]
+T = TypeVar("T")
+
+
+class LedgerError(DatelineError):
+    """The ledger could not be written for so long that the sending stopped."""
+
+
+class LedgerQueue:
+    """A :class:`newsletter.transport.Queue` of what is due of an edition.
+
+    ``say`` hears when the database or the disk keeps us waiting; ``sent`` counts what was accepted.
+    """
+
+    def __init__(
+        self,
+        press: Press,
+        edition: Edition,
+        clock: Clock,
+        stop: threading.Event,
+        say: Callable[[str], None],
+        progress: Callable[[int], None],
+    ) -> None:
+        ours = press.newsletter
+        self.press, self.edition, self.clock = press, edition, clock
+        self.claims = Claims(press.engine, edition, resend=ours.resends)
+        self.sent = self.doubtful = 0
+        self.state = EditionState.SENDING
+        self._stop, self._say, self._progress = stop, say, progress
+        self._patience = ours.patience_seconds
+        self._pacer = Pacer(ours.domain_rates, ours.domain_rate_per_second)
+        self._letters: OrderedDict[int, Letter] = OrderedDict()
+        self._ready: deque[Delivery] = deque()
+        self._paced: list[tuple[float, int, Delivery]] = []
+        self._mishaps: dict[int, int] = {}
+        self._begun: set[int] = set()
+        self._settled: list[Settlement] = []
+        self._exhausted = False
+        self._beat_at = self._counted_at = time.monotonic()
+        self._counted = 0
+        self._rate = 0.0
+
+    # What a transport asks
+
+    def take(self) -> Delivery | None:
+        now = time.monotonic()
+        if now >= self._beat_at:
+            self._beat(now)
+        if self.is_stopped():
+            return None
+        while True:
+            if self._paced and self._paced[0][0] <= now:
+                delivery = heapq.heappop(self._paced)[2]
+                if (at := self._pacer.ready_at(delivery.domain)) > now:
+                    self._hold(delivery, at, now)
+                    continue
+                break
+            if not self._ready and not self._claim():
+                return None
+            delivery = self._ready.popleft()
+            if (at := self._pacer.ready_at(delivery.domain)) <= now:
+                break
+            self._hold(delivery, at, now)
+        self._pacer.go(delivery.domain, now)
+        return delivery
+
+    def wait(self) -> float | None:
+        if self.is_stopped() or (self._exhausted and not self._ready and not self._paced):
+            return None
+        return max(0.0, self._paced[0][0] - time.monotonic()) if self._paced and not self._ready else 0.0
+
+    def message(self, delivery: Delivery, *, smtputf8: bool = False) -> Message:
+        letter = self._letters.get(delivery.variant_id) or self._letter(delivery.variant_id)
+        link = self.press.unsubscribe_url(delivery.public_id)
+        return letter.address(Recipient(delivery.public_id, delivery.email, link), self.clock())
+
+    def begin(self, deliveries: Sequence[Delivery]) -> Collection[int]:
+        settled = self._settled
+        allowed = self._patiently(lambda: self.claims.record(settled, deliveries, self.clock()))
+        self._settled = []
+        self._begun |= allowed
+        return allowed
+
+    def settle(self, delivery: Delivery, reply: Reply) -> None:
+        now = time.monotonic()
+        attempts = delivery.attempts + 1
+        next_attempt = None
+        match reply.outcome:
+            case Outcome.ACCEPTED:
+                state = DeliveryState.SENT
+                self.sent += 1
+                self._pacer.accepted(delivery.domain, now)
+                self._progress(1)
+            case Outcome.DEFERRED:
+                next_attempt = self._next_attempt(delivery.attempts)
+                state = DeliveryState.DEFERRED if next_attempt else DeliveryState.FAILED
+                if is_throttling(reply.text):
+                    self._pacer.throttled(delivery.domain, now)
+            case Outcome.REFUSED:
+                state = DeliveryState.FAILED
+        self._finish(Settlement(delivery, state, attempts, reply.text, next_attempt))
+
+    def lose(self, delivery: Delivery, words: str) -> None:
+        self._finish(Settlement(delivery, DeliveryState.IN_DOUBT, delivery.attempts + 1, words, doubted=True))
+        # With `resend` it is in the queue again.
+        self._exhausted = False
+
+    def give_back(self, delivery: Delivery, *, blamed: bool = False) -> None:
+        mishaps = self._mishaps[delivery.id] = self._mishaps.get(delivery.id, 0) + blamed
+        if delivery.id not in self._begun and mishaps <= _MISHAPS:
+            self._ready.appendleft(delivery)
+            return
+        if mishaps <= _MISHAPS:
+            self._finish(Settlement(delivery, DeliveryState.PENDING, delivery.attempts))
+            self._exhausted = False
+            return
+        self.settle(delivery, Reply(Outcome.DEFERRED, "the connection broke each time before the message was written"))
+
+    def is_stopped(self) -> bool:
+        return self._stop.is_set() or self.state is not EditionState.SENDING
+
+    # The beginning and the end
+
+    def enter(self) -> None:
+        """Takes part in the sending of the edition."""
+        self.doubtful = self._patiently(lambda: self.claims.enter(self.clock()))
+
+    def leave(self) -> bool:
+        """Records all that is known and gives back the rest; says whether the edition is wholly sent."""
+        try:
+            self.begin(())
+            return self._patiently(lambda: self.claims.leave(self.sent, self.clock()))
+        finally:
+            self.claims.close()
+
+    # What is behind it
+
+    def _claim(self) -> bool:
+        """Fetches more. Says whether there is any."""
+        if self._exhausted:
+            return False
+        self.begin(())
+        claimed = self._patiently(lambda: self.claims.claim(self.clock(), BATCH))
+        if not claimed:
+            # Another sender may have died meanwhile.
+            self.doubtful += self._patiently(lambda: self.claims.recover(self.clock()))
+            claimed = self._patiently(lambda: self.claims.claim(self.clock(), BATCH))
+        self._ready.extend(claimed)
+        self._exhausted = not claimed
+        return bool(claimed)
+
+    def _hold(self, delivery: Delivery, at: float, now: float) -> None:
+        """Keeps a delivery until its domain may have it, or puts it off where that takes long."""
+        if at - now > _PATIENT_SECONDS or len(self._paced) >= _HELD:
+            later = self.clock() + timedelta(seconds=max(at - now, 60.0) * random.uniform(1.0, 1.3))  # noqa: S311 (no secret)
+            words = f"{delivery.domain} asked for fewer messages"
+            self._finish(Settlement(delivery, DeliveryState.DEFERRED, delivery.attempts, words, later))
+        else:
+            heapq.heappush(self._paced, (at, delivery.id, delivery))
+
+    def _finish(self, settlement: Settlement) -> None:
+        self._begun.discard(settlement.delivery.id)
+        self._settled.append(settlement)
+        if settlement.state is not DeliveryState.PENDING:
+            self._mishaps.pop(settlement.delivery.id, None)
+
+    def _letter(self, variant_id: int) -> Letter:
+        with reading(self.press.engine) as connection:
+            rendering = Ledger(connection).rendering(self.edition, variant_id)
+        letter = self._letters[variant_id] = self.press.letter(rendering, self.edition.local_date)
+        if len(self._letters) > _LETTERS:
+            self._letters.popitem(last=False)
+        return letter
+
+    def _next_attempt(self, attempts: int) -> datetime | None:
+        waits = self.press.newsletter.retry_minutes
+        if attempts >= len(waits):
+            return None
+        # A little later by lot, so that what was deferred together does not come back together.
+        return self.clock() + timedelta(minutes=waits[attempts] * random.uniform(1.0, 1.2))  # noqa: S311 (no secret)
+
+    def _beat(self, now: float) -> None:
+        passed, self._counted_at = max(now - self._counted_at, 0.001), now
+        self._rate += (((self.sent - self._counted) / passed) - self._rate) * (0.3 if self._rate else 1.0)
+        self._counted = self.sent
+        # Whatever is known by now is recorded, also where nothing new begins for a while.
+        self.begin(())
+        self.state = self._patiently(lambda: self.claims.beat(self.clock(), self.sent, self._rate))
+        self._beat_at = time.monotonic() + BEAT_SECONDS
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        """Does ``work`` on the ledger; waits, and says so, while the disk is full or somebody else has the database.
+
+        Raises ``LedgerError`` when that takes longer than the settings allow.
+        """
+        started = time.monotonic()
+        said = False
+        while True:
+            try:
+                done = work()
+            except (OperationalError, sqlite3.OperationalError) as error:
+                words = " ".join(str(getattr(error, "orig", error)).split())
+                waited = time.monotonic() - started
+                if not _may_pass(words) or waited > self._patience:
+                    raise LedgerError(
+                        f"the ledger cannot be written ({words}), for {waited:.0f} s now; nothing is lost: "
+                        "free the disk or the database, then send again"
+                    ) from None
+                if not said:
+                    self._say(f"the ledger cannot be written just now ({words}); waiting")
+                    said = True
+                time.sleep(min(1.0, 0.05 + waited / 10))
+            else:
+                if said:
+                    self._say("the ledger can be written again; going on")
+                return done
+
+
+def _may_pass(words: str) -> bool:
+    return any(sign in words for sign in ("locked", "busy", "full", "disk I/O"))
