@@ -33,27 +33,57 @@ def trigger_of(press: Press) -> LocalCron:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """One digest as the schedule has it. ``missed`` is a date that is due, not made and still in its window."""
+    """One digest as the schedule has it. ``missed`` is a date that is due and not made.
+
+    ``asks`` says that it is so late that somebody has to decide.
+    """
 
     digest: str
     next_time: datetime | None
     missed: date | None
     last: Edition | None
+    asks: bool = False
+
+
+_LOOK_BACK = timedelta(days=32)
+"""How far back a date may lie that is sent late at all: no cron line of practice comes round less often than monthly."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    moment: datetime
+    is_late: bool
+
+
+def _owed(press: Press, ledger: Ledger, now: datetime) -> _Owed | None:
+    """The newest moment at which the digest was due and of whose date there is no edition, nor one of a later date.
+
+    One that is later than ``late_hours`` counts where the digest's policy is not to skip it, but for a digest that has had no
+    edition yet: nobody waits for its first.
+    """
+    digest = press.digest
+    window = max(timedelta(hours=digest.late_hours), timedelta(minutes=1))
+    last = ledger.last(digest.name)
+    looks_back = digest.late != "skip" and last is not None
+    moment = trigger_of(press).last_due(now, max(window, _LOOK_BACK) if looks_back else window)
+    if moment is None or (last and last.local_date >= moment.date()) or ledger.is_made(digest.name, moment.date()):
+        return None
+    return _Owed(moment, now - moment > window)
 
 
 def outlook(press: Press, now: datetime) -> Due:
     """What the schedule would do with a digest."""
     trigger, name = trigger_of(press), press.digest.name
-    moment = trigger.last_due(now, timedelta(hours=press.digest.late_hours))
     coming = trigger.get_next_fire_time(None, now)
     with reading(press.engine) as connection:
         ledger = Ledger(connection)
         last = ledger.last(name)
-        missed = moment.date() if moment and not ledger.is_made(name, moment.date()) else None
+        owed = _owed(press, ledger, now)
         # A date has one edition, at whatever time it was sent.
         while coming and ledger.is_made(name, coming.date()):
             coming = trigger.get_next_fire_time(coming, coming)
-    return Due(name, coming, missed, last)
+    asks = owed is not None and owed.is_late and press.digest.late == "ask"
+    return Due(name, coming, owed.moment.date() if owed else None, last, asks)
 
 
 class Schedule:
@@ -114,23 +144,34 @@ class Schedule:
     def run_due(self, press: Press) -> None:
         """Makes and sends the edition that is due, if it is due and there is none. Errors are logged, not raised."""
         now = self._clock()
-        window = max(timedelta(hours=press.digest.late_hours), timedelta(minutes=1))
-        moment = trigger_of(press).last_due(now, window)
-        if moment is None or self._stop.is_set():
+        if self._stop.is_set():
             return
 
         def work() -> None:
             with reading(press.engine) as connection:
-                if Ledger(connection).is_made(press.digest.name, moment.date()):
-                    return
-            made = make(press, moment.date(), now, scheduled=True)
+                owed = _owed(press, Ledger(connection), now)
+            if owed is None:
+                return
+            day, name = owed.moment.date(), press.digest.name
+            if owed.is_late and press.digest.late == "ask":
+                hours = (now - owed.moment).total_seconds() / 3600
+                self._tell(
+                    name, f"{name}: the edition of {day} is {hours:.0f} hours late: `dateline digest send {name}` sends it"
+                )
+                return
+            made = make(press, day, now, scheduled=True)
             if made.edition:
                 self._send(press, made.edition)
-            elif made.reason != self._said.get(press.digest.name):
-                self._said[press.digest.name] = made.reason
-                log.info("%s", made.reason)
+            else:
+                self._tell(name, made.reason)
 
         self._guarded(press, work)
+
+    def _tell(self, name: str, words: str) -> None:
+        """Logs what is to be said of a digest, once."""
+        if words.partition(" is ")[0] != self._said.get(name):
+            self._said[name] = words.partition(" is ")[0]
+            log.warning("%s", words)
 
     def _go_on(self, press: Press) -> None:
         """Goes on with every unfinished edition of which something is due."""

@@ -113,6 +113,7 @@ class DigestSettings(Section):
     order: Literal["weight", "newest"] = "weight"
     freshness_days: float = Field(7, gt=0, le=366)
     late_hours: float = Field(12, ge=0, le=168)
+    late: Literal["send", "skip", "ask"] = "skip"
     subject: str = "{{ digest.title }}: {{ articles[0].title }}"
 
     @field_validator("cron")

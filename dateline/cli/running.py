@@ -11,6 +11,7 @@ from dateline.cli.app import JsonOption, SiteOption, app, open_site, wants_json
 
 if TYPE_CHECKING:
     from dateline.site import Site
+    from newsletter.schedule import Due
 
 
 @app.command()
@@ -43,10 +44,18 @@ def schedule(context: typer.Context, site: SiteOption = None, as_json: JsonOptio
                 due.digest,
                 f"{press.digest.cron} ({press.zone})",
                 f"{due.last.local_date} ({due.last.state})" if due.last else "-",
-                f"{due.missed}: `dateline run` sends it" if due.missed else "-",
+                _missed(due),
             )
             for press, due in rows
         ],
+    )
+
+
+def _missed(due: Due) -> str:
+    if not due.missed:
+        return "-"
+    return (
+        f"{due.missed}: `dateline digest send {due.digest}` sends it" if due.asks else f"{due.missed}: `dateline run` sends it"
     )
 
 
