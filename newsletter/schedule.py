@@ -155,22 +155,21 @@ class Schedule:
             day, name = owed.moment.date(), press.digest.name
             if owed.is_late and press.digest.late == "ask":
                 hours = (now - owed.moment).total_seconds() / 3600
-                self._tell(
-                    name, f"{name}: the edition of {day} is {hours:.0f} hours late: `dateline digest send {name}` sends it"
-                )
+                words = f"{name}: the edition of {day} is {hours:.0f} hours late: `dateline digest send {name}` sends it"
+                self._tell(name, str(day), words)
                 return
             made = make(press, day, now, scheduled=True)
             if made.edition:
                 self._send(press, made.edition)
             else:
-                self._tell(name, made.reason)
+                self._tell(name, made.reason, made.reason)
 
         self._guarded(press, work)
 
-    def _tell(self, name: str, words: str) -> None:
-        """Logs what is to be said of a digest, once."""
-        if words.partition(" is ")[0] != self._said.get(name):
-            self._said[name] = words.partition(" is ")[0]
+    def _tell(self, name: str, matter: str, words: str) -> None:
+        """Logs what is to be said of a digest, once a matter."""
+        if matter != self._said.get(name):
+            self._said[name] = matter
             log.warning("%s", words)
 
     def _go_on(self, press: Press) -> None:
