@@ -50,7 +50,7 @@ def test_every_setting_stands_in_the_sample_config_with_its_default() -> None:
     import tomllib
 
     from dateline.config import Settings, load
-    from newsletter.settings import SECRETS
+    from newsletter.settings import SECRETS, ServerSettings
 
     text = (ROOT / "config.toml").read_text("utf-8")
     load(ROOT)
