@@ -16,7 +16,7 @@ from newsletter.smtp_opening import Opened, said, words_of
 from newsletter.transport import Delivery, Message
 
 _LONGEST_REPLY = 16_384
-_REPLY_LINE = re.compile(rb"([2-5]\d\d)([ -]?)(.*)", re.DOTALL)
+_REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
 
 
 class Step(Enum):
@@ -182,7 +182,7 @@ class Session:
             if match is None or not (self._expected or match[1] == b"421"):
                 self.give_up(f"the server talks no SMTP ({line[:60].decode('ascii', 'replace')!r})")
                 return
-            self._lines.append(match[3])
+            self._lines.append(match[3] or b"")
             if match[2] != b"-":
                 words, self._lines = b" ".join(self._lines).decode("utf-8", "replace"), []
                 self._reply(int(match[1]), said(int(match[1]), words))
