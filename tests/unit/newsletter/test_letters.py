@@ -199,6 +199,27 @@ def test_what_is_no_address_is_none_with_smtputf8_either(wrong: str) -> None:
         unicode_address(wrong)
 
 
+local_parts = st.text(st.sampled_from("ab.+-_'=?\"\\ ,:;<>()@\r\n\0é"), max_size=12)
+
+
+@given(
+    local_parts,
+    st.sampled_from(["x.test", "X.Test", "bücher.example", "x.test>", "x.test\n", "[1.2.3.4]", "x", ""]),
+    st.booleans(),
+)
+def test_an_address_that_is_taken_is_read_back_as_one(local: str, domain: str, smtputf8: bool) -> None:
+    """Invariant 35: whatever an address holds, it is refused or is one mailbox, in the envelope as in the header."""
+    try:
+        message = letter().address(Recipient("abc", f"{local}@{domain}", LINK), NOW, smtputf8=smtputf8)
+    except HeaderError:
+        return
+    assert message.recipient.rpartition("@")[0] == local
+    assert f"\r\nTo: {message.recipient}\r\n" in f"\r\n{message.content.decode()}"
+    if message.recipient.isascii():
+        (mailbox,) = read(message.content)["To"].addresses
+        assert mailbox.addr_spec == message.recipient
+
+
 def test_the_message_id_is_one_for_edition_and_recipient_over_all_retries() -> None:
     """Invariant 3."""
     ids = {letter().address(Recipient(who, "a@example.com", LINK), moment).message_id
