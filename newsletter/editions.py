@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine
@@ -12,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from content.archive import Archive
 from content.article import Article
 from content.database import raw, reading, writing
-from content.errors import DatelineError
+from content.errors import ConfigError, DatelineError
 from content.regions import region
 from content.settings import SiteSettings
 from newsletter.digest import Choice, History, choose, lies_in
@@ -22,6 +23,13 @@ from newsletter.rendering import Renderer, Rendering
 from newsletter.settings import DigestSettings, NewsletterSettings
 from newsletter.subscribers import Subscribers, unpacked
 from newsletter.tokens import Tokens
+
+if TYPE_CHECKING:
+    from newsletter.dkim import SigningKey
+
+
+WITHOUT_ADDRESS = 100
+"""To how many a newsletter may go that does not say where its publisher lives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +65,19 @@ class Press:
         path = self.newsletter.unsubscribe_path.replace("{token}", self.tokens.unsubscribe(public_id))
         return self.site.absolute(path)
 
+    def signing_keys(self) -> list[SigningKey]:
+        """The keys that messages are signed with. Raises ``ConfigError`` for one that cannot be used."""
+        ours = self.newsletter
+        if not ours.dkim:
+            return []
+        from newsletter.dkim import load_key
+
+        domain = ours.dkim_domain or self.sender.email.rpartition("@")[2]
+        return [load_key(self.root / one.key_file, one.selector, domain) for one in ours.dkim]
+
     def letter(self, rendering: Rendering, day: date) -> Letter:
         """A rendering of the edition of ``day``, ready to be addressed."""
-        return Letter(self.sender, self.digest.name, self.digest.title, day, rendering)
+        return Letter(self.sender, self.digest.name, self.digest.title, day, rendering, self.signing_keys())
 
     def local_date(self, moment: datetime) -> date:
         """The date that ``moment`` falls on where the digest is at home."""
@@ -103,6 +121,7 @@ def make(press: Press, day: date, now: datetime, *, scheduled: bool) -> Made:
         if reason := _taken(Ledger(connection), name, day, scheduled=scheduled):
             return Made(None, reason)
         preferences = Subscribers(connection).preferences(name)
+        _require_postal_address(press, sum(number for _, number in preferences))
         if not preferences:
             return Made(None, f"{name}: there is no confirmed subscriber; no edition was made")
         articles = _chosen(connection, press, now)
@@ -122,6 +141,15 @@ def make(press: Press, day: date, now: datetime, *, scheduled: bool) -> Made:
     if edition is None:
         return Made(None, f"{name}: another process made the edition of {day}")
     return Made(edition)
+
+
+def _require_postal_address(press: Press, members: int) -> None:
+    if members > WITHOUT_ADDRESS and not press.newsletter.postal_address:
+        raise ConfigError(
+            f"{press.digest.name}: newsletter.postal_address is empty, and {members:,} members are due this digest: the law of "
+            f"many countries wants the sender's postal address in a newsletter, and without one at most {WITHOUT_ADDRESS} are "
+            "mailed; set it in config.toml. No edition was made"
+        )
 
 
 def _taken(ledger: Ledger, name: str, day: date, *, scheduled: bool) -> str:

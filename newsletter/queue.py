@@ -110,7 +110,8 @@ class LedgerQueue:
     def message(self, delivery: Delivery, *, smtputf8: bool = False) -> Message:
         letter = self._letters.get(delivery.variant_id) or self._letter(delivery.variant_id)
         link = self.press.unsubscribe_url(delivery.public_id)
-        return letter.address(Recipient(delivery.public_id, delivery.email, link), self.clock())
+        recipient = Recipient(delivery.public_id, delivery.email, link)
+        return letter.address(recipient, self.clock(), smtputf8=smtputf8)
 
     def begin(self, deliveries: Sequence[Delivery]) -> Collection[int]:
         settled = self._settled

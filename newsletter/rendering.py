@@ -18,6 +18,14 @@ from content.templates import TemplateProblem, Templates
 from content.text import one_line, shorten
 from newsletter.settings import DigestSettings, NewsletterSettings
 
+LINKS = ("unsubscribe_url", "preferences_url", "view_url")
+"""The links that each recipient may have of his own, as templates and ``newsletter.message.Recipient`` name them."""
+
+
+def link_mark(slot: str, link: str) -> str:
+    """What stands in a rendering for a recipient's link. ``slot`` is that of the link for leaving."""
+    return slot if link == "unsubscribe_url" else f"{slot.removesuffix('-unsubscribe-url')}-{link.replace('_', '-')}"
+
 
 @dataclass(frozen=True, slots=True)
 class SiteView:
@@ -57,7 +65,10 @@ class ArticleView:
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """A variant as it is frozen: ``slot`` stands in HTML and text where each subscriber's own link goes."""
+    """A variant as it is frozen: ``slot`` stands in HTML and text where each subscriber's own link for leaving goes.
+
+    His other links have marks made from it (:func:`link_mark`).
+    """
 
     subject: str
     html: str
@@ -69,8 +80,16 @@ class Renderer:
     """Renders a digest's variants from the site's templates, which are sandboxed and see only these views."""
 
     def __init__(
-        self, root: Path, site: SiteSettings, newsletter: NewsletterSettings, digest: DigestSettings, zone: ZoneInfo
+        self,
+        root: Path,
+        site: SiteSettings,
+        newsletter: NewsletterSettings,
+        digest: DigestSettings,
+        zone: ZoneInfo,
+        links: Sequence[str] = ("unsubscribe_url",),
     ) -> None:
+        """``links`` are those that every recipient will have; a template sees no others."""
+        self.links = links
         self.site = site
         self.newsletter = newsletter
         self.digest = digest
@@ -92,7 +111,7 @@ class Renderer:
         preview = shorten(" · ".join(article.title for article in shown[1:4]) or (shown[0].summary if shown else ""), 140)
         views |= {
             "edition": EditionView(date_text, preview, subject),
-            "unsubscribe_url": slot,
+            **{link: link_mark(slot, link) for link in self.links},
             "reason": f"You get this because you joined {self.digest.title} from {self.site.title}.",
             "postal_address": self.newsletter.postal_address,
         }

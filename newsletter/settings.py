@@ -12,6 +12,19 @@ from content.settings import EmailAddress, Line, Section, ZoneName
 from newsletter.transport import TransportAddress
 
 
+def _domain(name: str) -> str:
+    # Only who sets a domain waits for what checks it.
+    from newsletter.headers import HeaderError, ascii_address
+
+    try:
+        return ascii_address(f"postmaster@{name.strip().rstrip('.')}").partition("@")[2]
+    except HeaderError:
+        raise ValueError(f"{name!r} is not a domain such as 'news.example.org'") from None
+
+
+Domain = Annotated[str, AfterValidator(_domain)]
+
+
 def _transport(url: str) -> str:
     TransportAddress.parse(url)
     return url
@@ -31,6 +44,15 @@ class ServerSettings(Section):
     connections: int | None = Field(None, ge=1, le=200)
     messages_per_connection: int | None = Field(None, ge=1)
     rate_per_second: float | None = Field(None, ge=0)
+
+
+class DkimSettings(Section):
+    """One of ``newsletter.dkim``: a private key that signs, and the selector under which its public half is published."""
+
+    selector: str = Field(
+        pattern=r"^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?)*$"
+    )
+    key_file: Path
 
 
 class NewsletterSettings(Section):
@@ -55,6 +77,8 @@ class NewsletterSettings(Section):
     patience_seconds: float = Field(300, ge=0, le=86400)
     server: list[ServerSettings] = Field([])
     ca_file: Path | None = None
+    dkim: list[DkimSettings] = Field([])
+    dkim_domain: Domain | None = None
 
     # Secrets: from the environment, or from files that are named there.
     secret_key: SecretStr | None = None

@@ -108,10 +108,9 @@ class Session:
         self._addressed = self._message = None
         self.wants_body = False
         self._expected.append(Step.END)
-        body = _wire(message)
         behind = self._envelope(*following) if following else b""
         self._end_at = len(behind)
-        self._write(body + behind)
+        self._write(b"".join((*message.pieces, b".\r\n", behind)))
 
     def drop(self) -> None:
         """Closes the connection at once, without a word. Nothing may be on the wire."""
@@ -277,11 +276,3 @@ class Session:
     def _write(self, octets: bytes) -> None:
         self._out = memoryview(bytes(self._out) + octets) if self._out else memoryview(octets)
         self.can_write()
-
-
-_STUFFING = re.compile(rb"(?m)^\.")
-
-
-def _wire(message: Message) -> bytes:
-    stuffed = _STUFFING.sub(b"..", message.content)
-    return stuffed + (b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n")

@@ -41,12 +41,21 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message on its way: envelope addresses (RFC 5321) and the bytes, lines ending in CR LF, not dot-stuffed."""
+    """One message on its way: envelope addresses (RFC 5321) and the bytes as they go over the wire after DATA.
+
+    Joined, the pieces are lines that end in CR LF, with dots stuffed (4.5.2), without the lone dot that ends a message.
+    An address that is not ASCII needs a server with SMTPUTF8 and that word in MAIL (RFC 6531).
+    """
 
     sender: str
     recipient: str
     message_id: str
-    content: bytes
+    pieces: tuple[bytes, ...]
+
+    @property
+    def content(self) -> bytes:
+        """The message itself, for everything that is not SMTP's DATA: without the dots that were stuffed in."""
+        return b"".join(self.pieces).replace(b"\r\n..", b"\r\n.")
 
 
 @dataclass(frozen=True, slots=True)

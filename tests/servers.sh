@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the real programs that tests use, from Debian's packages, when this runs as root and they are missing:
-# Postfix for its smtp-sink, newsboat as a feed reader, Chromium to see what people see, nginx and Caddy as web servers.
+# Postfix for its smtp-sink, newsboat as a feed reader, Chromium to see what people see, nginx and Caddy as web servers,
+# SpamAssassin and OpenDKIM as receivers of mail have them.
 set -eu
 
 missing=""
@@ -10,6 +11,8 @@ command -v chromium >/dev/null || missing="$missing chromium fonts-liberation"
 [ -x /usr/sbin/nginx ] && [ -e /usr/lib/nginx/modules/ngx_http_brotli_static_module.so ] ||
     missing="$missing nginx libnginx-mod-http-brotli-static"
 command -v caddy >/dev/null || missing="$missing caddy"
+command -v spamassassin >/dev/null || missing="$missing spamassassin"
+[ -x /usr/sbin/opendkim ] || missing="$missing opendkim"
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

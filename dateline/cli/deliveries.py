@@ -302,7 +302,7 @@ def _send_test(place: Site, press: Press, address: str, as_json: bool) -> None:
     letter = press.letter(rendering, press.local_date(now))
     # A test is a message of its own each time: its id has the time in it.
     recipient = Recipient(f"test-{now.timestamp()}", address, press.unsubscribe_url("test"))
-    queue = Single(lambda smtputf8: letter.address(recipient, now))
+    queue = Single(lambda smtputf8: letter.address(recipient, now, smtputf8=smtputf8))
     open_transport(place.root, place.settings.site, place.settings.newsletter).run(queue)
     reply = queue.reply
     if as_json:

@@ -13,11 +13,11 @@ from newsletter.smtp_session import Session, Step
 from newsletter.transport import Delivery, Message
 
 ANN, BOB = Delivery(1, "a", "ann@example.com"), Delivery(2, "b", "bob@example.com")
-BODY = b"Subject: x\r\n\r\n.hidden\r\nplain\r\n"
+BODY = b"Subject: x\r\n\r\n..hidden\r\nplain\r\n"
 
 
 def message(delivery: Delivery, content: bytes = BODY) -> Message:
-    return Message("news@news.test", delivery.email, f"<{delivery.id}@news.test>", content)
+    return Message("news@news.test", delivery.email, f"<{delivery.id}@news.test>", (content[:5], content[5:]))
 
 
 @dataclass
