@@ -41,6 +41,14 @@ def is_gone(name: str, lease_until: float | None, now: datetime) -> bool:
     return (lease_until or 0) < now.timestamp()
 
 
+def boot() -> str:
+    """Which start of this machine we live in; empty where that cannot be told."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
 def _started(pid: int) -> str:
     """When a process was started, in the kernel's ticks since boot; empty when it is gone, ``?`` when unknown."""
     try:

@@ -53,6 +53,7 @@ class MaildirTransport:
                 file.flush()
                 os.fsync(file.fileno())
         allowed = queue.begin([delivery for delivery, _ in several])
+        queue.sync()
         while several:
             delivery, message = several[0]
             if delivery.id in allowed:

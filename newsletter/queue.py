@@ -113,12 +113,15 @@ class LedgerQueue:
         recipient = Recipient(delivery.public_id, delivery.email, link)
         return letter.address(recipient, self.clock(), smtputf8=smtputf8)
 
-    def begin(self, deliveries: Sequence[Delivery]) -> Collection[int]:
+    def begin(self, deliveries: Sequence[Delivery], ahead: Sequence[Delivery] = ()) -> Collection[int]:
         settled = self._settled
-        allowed = self._patiently(lambda: self.claims.record(settled, deliveries, self.clock()))
+        allowed = self._patiently(lambda: self.claims.record(settled, deliveries, ahead, self.clock()))
         self._settled = []
         self._begun |= allowed
         return allowed
+
+    def sync(self) -> None:
+        self.claims.sync()
 
     def settle(self, delivery: Delivery, reply: Reply) -> None:
         now = time.monotonic()

@@ -16,6 +16,7 @@ from pathlib import Path
 from newsletter.headers import HeaderError
 from newsletter.smtp_opening import AwayError, Opened, SmtpServer, open_connection
 from newsletter.smtp_session import Session, Step
+from newsletter.syncing import Syncer
 from newsletter.transport import Delivery, Message, Outcome, Queue, RefusedError, Reply, TransportError
 
 _POLICY = re.compile(r"5\d\d[ -]5\.7\.\d+")
@@ -62,8 +63,9 @@ class SmtpTransport:
         self._spare: deque[Delivery] = deque()
         self._refusals = 0
         self._error: TransportError | None = None
+        self._unended: deque[tuple[int, Session, tuple[Delivery, Message] | None]] = deque()
         self._was_open = False
-        self._alone_since = 0.0
+        self._alone_since = self._expire_at = 0.0
 
     def run(self, queue: Queue) -> None:
         self._queue = queue
@@ -75,6 +77,7 @@ class SmtpTransport:
         self._selector.register(self._wake, selectors.EVENT_READ)
         most = sum(line.server.connections for line in self._lines)
         self._openers = ThreadPoolExecutor(min(most, 64), thread_name_prefix="smtp")
+        self._syncer = Syncer(queue.sync, self._rouse)
         try:
             self._loop()
         except BaseException:
@@ -107,6 +110,7 @@ class SmtpTransport:
                 self._serve(key, mask)
             while self._opened:
                 self._welcome(self._opened.popleft())
+            self._end_bodies()
             self._begin_bodies()
             self._expire(time.monotonic())
 
@@ -138,6 +142,9 @@ class SmtpTransport:
             self._selector.modify(session.socket, wanted, session)
 
     def _expire(self, now: float) -> None:
+        if now < self._expire_at:
+            return
+        self._expire_at = now + _TICK
         for session in [one for one in self._sessions if not one.is_idle and now - one.moved_at > self._timeout]:
             session.give_up(f"the server kept silent for {self._timeout:g} s")
             self._watch(session)
@@ -147,6 +154,7 @@ class SmtpTransport:
     def _hand_out(self, now: float) -> float:
         """Gives idle connections an envelope and opens more where there is more to do; returns how long nothing else is due."""
         pause = _TICK
+        addressed: list[Session] = []
         for session in [one for one in self._sessions if one.is_idle]:
             line = self._sessions[session]
             if session.count >= line.messages:
@@ -157,11 +165,22 @@ class SmtpTransport:
             elif following := self._following(session, now):
                 session.moved_at = now
                 session.address(*following)
+                addressed.append(session)
             self._watch(session)
+        self._name(addressed)
         if not self._error and not any(session.is_idle for session in self._sessions):
             self._open_more(now)
         wait = self._queue.wait()
         return pause if not wait else min(pause, wait)
+
+    def _name(self, sessions: Sequence[Session]) -> None:
+        """Records what goes next over these connections, so that it is on the disk when their servers are ready."""
+        named = [(session, session.addressed) for session in sessions if session.addressed]
+        if named:
+            self._queue.begin((), [delivery for _, delivery in named if delivery])
+            ticket = self._syncer.ask()
+            for session, _ in named:
+                session.ticket = ticket
 
     def _is_crowded(self) -> bool:
         """Whether no server takes another connection."""
@@ -204,25 +223,54 @@ class SmtpTransport:
         return None
 
     def _begin_bodies(self) -> None:
-        """Sends the messages that servers wait for, all recorded in one step."""
+        """Sends the messages that servers wait for, recorded in one step with those that follow them."""
         waiting = [(session, session.addressed) for session in self._sessions if session.wants_body]
         if not waiting:
             return
-        allowed = self._queue.begin([delivery for _, delivery in waiting if delivery])
         now = time.monotonic()
+        following = {session: self._following(session, now) for session, _ in waiting if session.pipelines}
+        behind = [both[0] for both in following.values() if both]
+        allowed = self._queue.begin([delivery for _, delivery in waiting if delivery], behind)
+        ticket = self._syncer.ask() if behind else 0
         for session, delivery in waiting:
-            session.moved_at = now
+            session.moved_at, after = now, following.get(session)
             if delivery and delivery.id in allowed:
-                session.send_body(self._following(session, now) if session.pipelines else None)
+                # The record of this message was asked for a round trip ago; nearly always it is on the disk by now.
+                ended = session.ticket <= self._syncer.done
+                session.send_body(ended=ended, following=after)
+                if not ended:
+                    self._unended.append((session.ticket, session, after))
+                session.ticket = ticket
             else:
                 # Its recipient has left; what follows an envelope is a message or nothing.
                 session.drop()
+                if after:
+                    self._spare.appendleft(after[0])
             self._watch(session)
+
+    def _end_bodies(self) -> None:
+        """Sends the final dots that waited for the disk."""
+        if error := self._syncer.error:
+            raise error
+        for _ in range(len(self._unended)):
+            ticket, session, after = self._unended.popleft()
+            if ticket > self._syncer.done:
+                self._unended.append((ticket, session, after))
+            elif session.wants_end:
+                session.moved_at = time.monotonic()
+                session.send_end(after)
+                self._watch(session)
+            elif after:
+                self._spare.appendleft(after[0])
 
     # Connections
 
     def _ring(self, future: Future[Opened]) -> None:
         self._opened.append(future)
+        self._rouse()
+
+    def _rouse(self) -> None:
+        """Ends the loop's waiting; from any thread."""
         with suppress(OSError):
             self._waker.send(b".")
 
@@ -274,7 +322,10 @@ class SmtpTransport:
             session.give_up("the sending broke off")
 
     def _close_all(self) -> None:
+        self._spare.extend(after[0] for _, _, after in self._unended if after)
+        self._unended.clear()
         self._return_spare()
+        self._syncer.close()
         self._openers.shutdown(wait=False, cancel_futures=True)
         for session in list(self._sessions):
             if session.is_open:

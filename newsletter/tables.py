@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Date,
     Float,
@@ -86,6 +87,8 @@ senders = Table(
     # Machine, process and when that was started, so that others can see whether it lives.
     Column("name", String, nullable=False),
     Column("started_at", Instant, nullable=False),
+    # Which start of the machine it belongs to; empty where that cannot be told.
+    Column("boot", String(64), nullable=False, default=""),
     # Until when it is believed without a sign of life (seconds since 1970). Null when it has ended.
     Column("lease_until", Float),
     Column("sent", Integer, nullable=False, default=0),
@@ -109,6 +112,8 @@ deliveries = Table(
     Column("next_attempt", Instant),
     # The sender that has it, or had it last.
     Column("holder", ForeignKey("senders.id")),
+    # The next one on its connection. Where the machine lost power, it may have been sent without another trace.
+    Column("ahead", Boolean, nullable=False, default=False),
     # How often nobody could say whether it had arrived.
     Column("doubts", Integer, nullable=False, default=0),
     Column("reply", Text),

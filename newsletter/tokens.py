@@ -6,7 +6,7 @@ import secrets
 from hashlib import blake2b
 from pathlib import Path
 
-from itsdangerous import BadSignature, URLSafeSerializer
+from itsdangerous import BadSignature, Signer, URLSafeSerializer
 
 from content.errors import ConfigError
 
@@ -18,13 +18,21 @@ class Tokens:
 
     def __init__(self, key: str) -> None:
         self._key = key
+        self._leaving = Signer(key, salt=_UNSUBSCRIBE)
 
     def unsubscribe(self, public_id: str) -> str:
         """A token that never expires: a link in an old message must still work."""
-        return str(URLSafeSerializer(self._key, salt=_UNSUBSCRIBE).dumps(public_id))
+        return self._leaving.sign(public_id).decode("ascii")
 
     def read_unsubscribe(self, token: str) -> str | None:
         """The subscriber's public id, or ``None`` for a token that was not made here for leaving."""
+        try:
+            return self._leaving.unsign(token).decode("ascii")
+        except (BadSignature, UnicodeError):
+            return self._read_older(token)
+
+    def _read_older(self, token: str) -> str | None:
+        """Tokens as they were made before 2026-11-25; they hold for ever too."""
         try:
             public_id = URLSafeSerializer(self._key, salt=_UNSUBSCRIBE).loads(token)
         except BadSignature:

@@ -90,11 +90,15 @@ class Queue(Protocol):
     def message(self, delivery: Delivery, *, smtputf8: bool = False) -> Message:
         """The message. Raises ``HeaderError`` when it cannot be addressed."""
 
-    def begin(self, deliveries: Sequence[Delivery]) -> Collection[int]:
-        """Records, for good, that these go on the wire now, and everything settled before. Returns the ids of those that may.
+    def begin(self, deliveries: Sequence[Delivery], ahead: Sequence[Delivery] = ()) -> Collection[int]:
+        """Records that these go on the wire now, and everything settled before. Returns the ids of those that may.
 
-        The others' subscribers have left: they must not be sent and are settled already.
+        The others' subscribers have left: they must not be sent and are settled already. Those that go next may be named
+        ``ahead``. No server may be able to take a message before :meth:`sync` has returned that was called after it was named.
         """
+
+    def sync(self) -> None:
+        """Waits until all that was recorded outlives a power cut too. May be called from another thread."""
 
     def settle(self, delivery: Delivery, reply: Reply) -> None:
         """Reports what the server said."""
@@ -140,8 +144,11 @@ class Single:
     def message(self, delivery: Delivery, *, smtputf8: bool = False) -> Message:
         return self._message(smtputf8)
 
-    def begin(self, deliveries: Sequence[Delivery]) -> Collection[int]:
+    def begin(self, deliveries: Sequence[Delivery], ahead: Sequence[Delivery] = ()) -> Collection[int]:
         return {delivery.id for delivery in deliveries}
+
+    def sync(self) -> None:
+        """There is nothing to keep."""
 
     def settle(self, delivery: Delivery, reply: Reply) -> None:
         self.reply = reply

@@ -57,7 +57,7 @@ class Desk:
 
     def __init__(self, folder: Path, server: Server, **settings: object) -> None:
         self.now = NOW
-        transport = {"transport": server.address} | settings  # type: ignore[attr-defined]
+        transport = {"transport": server.address, "postal_address": "1 Test Street"} | settings  # type: ignore[attr-defined]
         self.press = Press(
             ROOT, open_store(folder / "dateline.db"), SiteSettings(title="Test", url="https://news.test"),
             NewsletterSettings(**transport), DigestSettings(name="daily", title="Daily"), Tokens("0123456789abcdef0123"),

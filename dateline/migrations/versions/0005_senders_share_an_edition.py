@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("edition_id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("started_at", content.database.Instant(timezone=True), nullable=False),
+        sa.Column("boot", sa.String(length=64), nullable=False),
         sa.Column("lease_until", sa.Float(), nullable=True),
         sa.Column("sent", sa.Integer(), nullable=False),
         sa.Column("rate", sa.Float(), nullable=False),
@@ -41,6 +42,7 @@ def upgrade() -> None:
         batch.drop_column("holder")
     with op.batch_alter_table("deliveries") as batch:
         batch.add_column(sa.Column("holder", sa.Integer(), nullable=True))
+        batch.add_column(sa.Column("ahead", sa.Boolean(), nullable=False, server_default=sa.false()))
         batch.create_foreign_key(op.f("fk_deliveries_holder_senders"), "senders", ["holder"], ["id"])
     op.create_index(
         "ix_deliveries_open", "deliveries", ["edition_id", "holder", "next_attempt"],
@@ -53,6 +55,7 @@ def downgrade() -> None:
     with op.batch_alter_table("deliveries") as batch:
         batch.drop_constraint(op.f("fk_deliveries_holder_senders"), type_="foreignkey")
         batch.drop_column("holder")
+        batch.drop_column("ahead")
     with op.batch_alter_table("deliveries") as batch:
         batch.add_column(sa.Column("holder", sa.String(), nullable=True))
         batch.add_column(sa.Column("lease_until", sa.Float(), nullable=True))
