@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from binascii import b2a_qp
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from email.utils import format_datetime
@@ -33,6 +32,10 @@ if TYPE_CHECKING:
 
 _OWN = ("To", "Date", "Message-ID", "List-Unsubscribe")
 """The header fields that each message has for itself."""
+
+_WIDTH = 75
+# All that quoted-printable escapes: what is no printing ASCII, its own sign, and blanks that end a line.
+_UNSAFE = re.compile(rb"[^\t\n -<>-~]|[ \t](?=\n|\Z)")
 
 _FEEDBACK_ID = (5, 15)
 """How long Gmail wants the last part of a Feedback-ID, the sender."""
@@ -191,9 +194,9 @@ def _filled(slot: _Slot, recipient: Recipient) -> bytes:
         raise HeaderError(f"the template asks for {slot.link}, and there is none for {recipient.email!r}")
     if slot.in_html and any(sign in link for sign in "&<>\"'"):
         link = html.escape(link)
-    if link.isascii() and "=" not in link and link.isprintable() and not link.endswith(" "):
+    if link.isascii() and link.isprintable() and "=" not in link and " " not in link:
         raw = link.encode("ascii")
-        return raw if len(raw) <= 75 else b"=\r\n".join([raw[start : start + 75] for start in range(0, len(raw), 75)])
+        return b"=\r\n".join([raw[start : start + _WIDTH] for start in range(0, len(raw), _WIDTH)])
     return _quoted_printable(link)
 
 
@@ -205,10 +208,27 @@ def _stuffed(piece: bytes) -> bytes:
 
 
 def _quoted_printable(text: str) -> bytes:
-    """RFC 2045 6.7: lines of at most 76 characters ending in CR LF, room for a soft break behind the last."""
+    """RFC 2045 6.7: lines of at most 75 characters ending in CR LF, so that a soft line break fits behind the last.
+
+    ``binascii.b2a_qp`` makes longer ones where a blank ends a line.
+    """
     raw = text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8")
-    lines = b2a_qp(raw, istext=True).split(b"\n")
-    if len(lines[-1]) > 75:
-        cut = 70 if lines[-1][68:70].find(b"=") == -1 else 68 + lines[-1][68:70].find(b"=")
-        lines[-1:] = [lines[-1][:cut] + b"=", lines[-1][cut:]]
-    return b"\r\n".join(lines)
+    escaped = _UNSAFE.sub(lambda found: b"=%02X" % found[0][0], raw)
+    return b"\r\n".join(piece for line in escaped.split(b"\n") for piece in _folded(line))
+
+
+def _folded(line: bytes) -> Iterator[bytes]:
+    """The lines of quoted-printable that an encoded line needs."""
+    start = 0
+    while True:
+        # Mailboxes in one file put a sign before a line that begins so, signature or not (RFC 6376 5.3).
+        opening = b"=46rom" if line.startswith(b"From ", start) else b""
+        start += 4 if opening else 0
+        cut = start + _WIDTH - len(opening)
+        if len(line) <= cut:
+            yield opening + line[start:]
+            return
+        # Not within the three characters that stand for one.
+        cut -= next((back for back in (1, 2) if line[cut - back] == ord("=")), 0)
+        yield opening + line[start:cut] + b"="
+        start = cut

@@ -17,13 +17,23 @@ _LOOKUPS = frozenset(("include", "a", "mx", "ptr", "exists", "redirect"))
 _SECOND_LEVELS = frozenset(("ac", "co", "com", "edu", "go", "gob", "gov", "ltd", "me", "ne", "net", "nom", "or", "org", "sch"))
 
 
+# What providers of mail ask their customers to publish.
+_INCLUDES = {
+    "amazonaws.com": "amazonses.com", "gmail.com": "_spf.google.com", "office365.com": "spf.protection.outlook.com",
+    "sendgrid.net": "sendgrid.net", "mailgun.org": "mailgun.org", "postmarkapp.com": "spf.mtasv.net",
+    "mailjet.com": "spf.mailjet.com", "fastmail.com": "spf.messagingengine.com",
+}  # fmt: skip
+
+
 def examine_domain(names: Names, sender: str, return_domain: str, keys: Sequence[SigningKey], server: str) -> Iterator[Finding]:
     """Looks at what is published for mail from the domain ``sender``.
 
     ``return_domain`` is that of the envelope, ``server`` the host that sends (empty: not known).
     """
-    spf = Record(return_domain, f"v=spf1 {f'a:{server} ' if server else ''}mx ~all")
-    yield _guarded("SPF", lambda: _spf(names, return_domain, spf), spf)
+    include = _INCLUDES.get(organisation(server), "")
+    allowed = f"include:{include} " if include else f"a:{server} mx " if server else "mx "
+    spf = Record(return_domain, f"v=spf1 {allowed}~all")
+    yield _guarded("SPF", lambda: _spf(names, return_domain, include, spf), spf)
     if not keys:
         yield warning("DKIM", "newsletter.dkim is empty: messages are signed only if your mail server does it")
     for key in keys:
@@ -54,7 +64,7 @@ def _guarded(subject: str, look: Callable[[], Finding], *publish: Record) -> Fin
         return unknown(subject, f"{error}{more}", *publish)
 
 
-def _spf(names: Names, domain: str, missing: Record) -> Finding:
+def _spf(names: Names, domain: str, include: str, missing: Record) -> Finding:
     found = _policies(names, domain)
     if not found:
         said = f"{domain} does not say who may send its mail (no v=spf1 record); publish, or with the include: of your provider"
@@ -69,6 +79,8 @@ def _spf(names: Names, domain: str, missing: Record) -> Finding:
         return wrong("SPF", f"{domain}: {policy!r} costs {number} look-ups, and receivers stop at {_MOST_LOOKUPS}; shorten it")
     if not any(term in ("~all", "-all", "?all") or term.startswith("redirect=") for term in terms):
         return warning("SPF", f"{domain}: {policy!r} does not say what holds for other servers; end it with ~all or -all")
+    if include and f"include:{include}" not in terms:
+        return warning("SPF", f"{domain}: {policy!r} does not allow your mail provider; put include:{include} into it")
     return good("SPF", f"{domain}: {policy} (that it names the server that sends is yours to see)")
 
 

@@ -41,8 +41,8 @@ def names() -> Iterator[NameServer]:
         server.shutdown()
 
 
-def examined(names: NameServer, sender: str = "news.example", return_domain: str = "") -> dict[str, Finding]:
-    found = examine_domain(Names(names.address), sender, return_domain or sender, KEYS, "")
+def examined(names: NameServer, sender: str = "news.example", return_domain: str = "", server: str = "") -> dict[str, Finding]:
+    found = examine_domain(Names(names.address), sender, return_domain or sender, KEYS, server)
     return {finding.subject: finding for finding in found}
 
 
@@ -103,6 +103,16 @@ def test_a_return_path_elsewhere_is_looked_at_as_well(names: NameServer) -> None
     assert found["SPF"].verdict.value == "wrong" and found["SPF"].publish[0].name == "bounces.example"
     assert found["MX bounces.example"].verdict.value == "wrong"
     assert found["DMARC"].verdict.value == "good" and "aligned by DKIM)" in found["DMARC"].said
+
+
+def test_the_policy_must_name_the_provider_that_sends(names: NameServer) -> None:
+    server = "email-smtp.eu-west-1.amazonaws.com"
+    assert "include:amazonses.com" in examined(names, server=server)["SPF"].said
+    assert examined(names, server=server)["SPF"].verdict.value == "warning"
+    del names.records[("news.example", "TXT")]
+    (record,) = examined(names, server=server)["SPF"].publish
+    names.records[("news.example", "TXT")] = [f'"{record.text}"']
+    assert examined(names, server=server)["SPF"].verdict.value == "good"
 
 
 def test_policies_that_include_each_other_come_to_an_end(names: NameServer) -> None:
