@@ -19,6 +19,11 @@ class Tokens:
     def __init__(self, key: str) -> None:
         self._key = key
 
+    @property
+    def key(self) -> str:
+        """The site's key, for those who sign or hash for a purpose of their own."""
+        return self._key
+
     def unsubscribe(self, public_id: str) -> str:
         """A token that never expires: a link in an old message must still work."""
         return str(URLSafeSerializer(self._key, salt=_UNSUBSCRIBE).dumps(public_id))
