@@ -17,7 +17,7 @@ from content.errors import ConfigError
 from content.settings import AuthorSettings, ContentSettings, Section, SiteSettings
 from dateline.web.settings import ServeSettings
 from feeds.settings import CombinedFeedSettings, FeedSettings
-from newsletter.settings import SECRETS, DigestSettings, NewsletterSettings
+from newsletter.settings import BOUNCE_SECRETS, SECRETS, BounceSettings, DigestSettings, NewsletterSettings
 
 FILE_NAME = "config.toml"
 PREFIX = "DATELINE_"
@@ -39,6 +39,7 @@ class Settings(Section):
     content: ContentSettings = ContentSettings()
     feeds: FeedSettings = FeedSettings()
     newsletter: NewsletterSettings = NewsletterSettings()
+    bounces: BounceSettings = BounceSettings()
     serve: ServeSettings = ServeSettings()
     database: DatabaseSettings = DatabaseSettings()
     digest: list[DigestSettings] = Field([])
@@ -73,6 +74,12 @@ def load(root: Path) -> Settings:
             _refuse_secret(path, lines, name, f"or name a file that holds it: {name}_file")
     if isinstance(newsletter, dict) and re.match(r"[^/]*//[^/@]*:[^/@]*@", str(newsletter.get("transport", ""))):
         _refuse_secret(path, lines, "transport", "without the password here")
+    bounces = table.get("bounces")
+    for name in BOUNCE_SECRETS:
+        if isinstance(bounces, dict) and name in bounces:
+            where = f"{path}:{lines.get(('bounces', name), 1)}"
+            variable = f"{PREFIX}BOUNCES__{name.upper()}"
+            raise ConfigError(f"{where}: bounces.{name}: secrets do not belong into this file; set {variable}")
     try:
         settings = Settings.model_validate(_with_environment(table))
     except ValidationError as error:
@@ -146,7 +153,7 @@ def _suggestion(location: Location) -> str:
     tables: dict[str, type[Section]] = {
         "site": SiteSettings, "content": ContentSettings, "feeds": FeedSettings, "newsletter": NewsletterSettings,
         "database": DatabaseSettings, "serve": ServeSettings, "feed": CombinedFeedSettings, "digest": DigestSettings,
-        "authors": AuthorSettings,
+        "authors": AuthorSettings, "bounces": BounceSettings,
     }  # fmt: skip
     known = list(tables[str(location[0])].model_fields) if len(location) > 1 and location[0] in tables else list(tables)
     near = difflib.get_close_matches(str(location[-1]), known, n=1)

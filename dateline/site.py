@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from content.settings import SiteSettings
+    from newsletter.bounces import Bounces
     from newsletter.editions import Press
     from newsletter.tokens import Tokens
 
@@ -262,6 +263,18 @@ class Site:
         known = ", ".join(digest.name for digest in self.settings.digest) or "none"
         raise ConfigError(f"there is no digest {name!r}; {self.root / FILE_NAME} has: {known}")
 
+    @property
+    def bounces(self) -> Bounces:
+        """Takes in what came back."""
+        from newsletter.bounces import Bounces
+        from newsletter.return_path import ReturnPaths
+        from newsletter.whom import Marks
+
+        ours, site, key = self.settings.newsletter, self.settings.site, self.tokens.key
+        before, _, after = ours.unsubscribe_path.partition("{token}")
+        marks = Marks(ReturnPaths(key, ours.bounce_email or ""), self.tokens, site.absolute(before), after, site.host)
+        return Bounces(self.engine, key, self.settings.bounces, marks)
+
     def press(self, digest: DigestSettings) -> Press:
         from newsletter.editions import Press
 
@@ -281,7 +294,7 @@ def defaults() -> Path:
     return shipped if shipped.is_dir() else Path(__file__).parent.parent
 
 
-IGNORED = ".dateline-stamp.json\ndateline.db*\ndateline-cache.db*\ndateline.key\n*.pem\npublic/\noutbox/\n"
+IGNORED = ".dateline-stamp.json\ndateline.db*\ndateline-cache.db*\ndateline.key\n*.pem\npublic/\noutbox/\nset-aside/\n"
 """What a site's version control should leave alone."""
 
 

@@ -27,6 +27,7 @@ class ImportReport:
     confirmed: int = 0
     unchanged: int = 0
     left_before: int = 0
+    suppressed: int = 0
     problems: list[Problem] = field(default_factory=list)
 
     def count(self, joined: Joined) -> None:
@@ -39,6 +40,8 @@ class ImportReport:
                 self.unchanged += 1
             case Joined.LEFT_BEFORE:
                 self.left_before += 1
+            case Joined.SUPPRESSED:
+                self.suppressed += 1
 
 
 _EMAIL_COLUMNS = ("email", "e-mail", "email address", "email_address", "emailaddress", "e-mail address", "address", "mail")

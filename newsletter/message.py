@@ -112,8 +112,7 @@ class Letter:
 
     def message_id(self, recipient: Recipient) -> str:
         """The same for one edition and subscriber over all retries, and telling nobody who it is."""
-        digest = blake2b(f"{self._edition}/{recipient.public_id}".encode(), digest_size=15).hexdigest()
-        return f"<{self._edition}.{digest}@{self._sender.host}>"
+        return f"<{self._edition}.{recipient_mark(self._edition, recipient.public_id)}@{self._sender.host}>"
 
     def address(self, recipient: Recipient, now: datetime, *, smtputf8: bool = False) -> Message:
         """The message for one recipient, dated ``now`` (aware). Raises ``HeaderError`` for an impossible address.
@@ -151,6 +150,11 @@ class Letter:
             raise HeaderError(f"List-Unsubscribe: {link!r} cannot stand between angle brackets")
         mail = f",\r\n <{self._leave_by_mail}?subject={recipient.public_id}>" if self._leave_by_mail else ""
         return f"List-Unsubscribe: <{link}>{mail}\r\n".encode("ascii")
+
+
+def recipient_mark(edition: str, public_id: str) -> str:
+    """What stands for a subscriber in the Message-ID of ``edition`` (its digest and date); a bounce can be told by it."""
+    return blake2b(f"{edition}/{public_id}".encode(), digest_size=15).hexdigest()
 
 
 def _list_id(title: str, digest: str, host: str) -> bytes:

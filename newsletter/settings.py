@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator, model_va
 
 from content.regions import Region, resolve
 from content.settings import EmailAddress, Line, Section, ZoneName
+from newsletter.return_path import LONGEST_NAME
 from newsletter.transport import TransportAddress
 
 
@@ -64,6 +65,7 @@ class NewsletterSettings(Section):
     reply_to: EmailAddress | None = None
     unsubscribe_path: str = "unsubscribe/{token}"
     unsubscribe_email: EmailAddress | None = None
+    bounce_email: EmailAddress | None = None
     postal_address: Line = ""
     templates: str = "templates"
     in_doubt: Literal["resend", "hold", "skip"] = "resend"
@@ -95,6 +97,14 @@ class NewsletterSettings(Section):
             raise ValueError("must be an ASCII path below the site that contains {token}, such as 'unsubscribe/{token}'")
         return path
 
+    @field_validator("bounce_email")
+    @classmethod
+    def _leaves_room_for_the_token(cls, email: str | None) -> str | None:
+        name = (email or "").rpartition("@")[0]
+        if len(name) > LONGEST_NAME or "+" in name:
+            raise ValueError(f"must have at most {LONGEST_NAME} letters before the @ and no +: bounces+TOKEN@... is made of it")
+        return email
+
     @field_validator("secret_key")
     @classmethod
     def _long_enough(cls, key: SecretStr | None) -> SecretStr | None:
@@ -122,6 +132,20 @@ class NewsletterSettings(Section):
 
 SECRETS = ("secret_key", "smtp_password")
 """Settings of ``[newsletter]`` that config.toml must not hold."""
+
+BOUNCE_SECRETS = ("imap_password",)
+"""Settings of ``[bounces]`` that config.toml must not hold."""
+
+
+class BounceSettings(Section):
+    """``[bounces]``: where bounces arrive, and how many soft ones are too many."""
+
+    source: str = ""
+    set_aside: str = "set-aside"
+    half_life_days: float = Field(14, gt=0, le=366)
+    threshold: float = Field(3, gt=0, le=100)
+    pause_days: float = Field(28, gt=0, le=366)
+    imap_password: SecretStr | None = None
 
 
 class DigestSettings(Section):

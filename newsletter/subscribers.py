@@ -7,13 +7,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, insert, or_, select, update
 
 from content.errors import DatelineError
 from content.regions import Region
 from newsletter.headers import HeaderError, ascii_address
-from newsletter.tables import subscribers
+from newsletter.tables import subscribers, suppressions
+
+if TYPE_CHECKING:
+    from newsletter.suppression import Suppressions
 
 
 class SubscriberError(DatelineError):
@@ -26,6 +30,8 @@ class Standing(StrEnum):
     PENDING = "pending"
     CONFIRMED = "confirmed"
     LEFT = "left"
+    SUPPRESSED = "suppressed"
+    """Mail to them bounced or they complained; lifting the suppression brings back where they stood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,8 @@ class Joined(StrEnum):
     BACK = "back"
     LEFT_BEFORE = "left before"
     """The address had left; only its owner can bring it back."""
+    SUPPRESSED = "suppressed"
+    """The address must not be mailed; somebody has to look into why, and lift that."""
 
 
 def address_key(email: str) -> str:
@@ -63,10 +71,14 @@ def address_key(email: str) -> str:
 
 
 class Subscribers:
-    """The members of a site, within one transaction of ``connection``."""
+    """The members of a site, within one transaction of ``connection``.
 
-    def __init__(self, connection: Connection) -> None:
+    ``suppressions`` are asked about addresses that join; where nobody joins they may be left out.
+    """
+
+    def __init__(self, connection: Connection, suppressions: Suppressions | None = None) -> None:
         self._connection = connection
+        self._suppressions = suppressions
 
     def join(
         self, email: str, *, origin: str, now: datetime, confirmed: bool,
@@ -74,11 +86,13 @@ class Subscribers:
     ) -> Joined:  # fmt: skip
         """Takes an address in, with ``confirmed`` when its owner's consent is already known.
 
-        Someone who left stays out, unless they themselves want to come in ``again``. Preferences of a member that are
-        already there are kept.
+        Someone who left stays out, unless they themselves want to come in ``again``; a suppressed address stays out in any
+        case. Preferences of a member that are already there are kept.
         """
         key = address_key(email)
         row = self._connection.execute(select(subscribers).where(subscribers.c.email_key == key)).one_or_none()
+        if self._is_suppressed(key, row, now):
+            return Joined.SUPPRESSED
         if row is None:
             self._connection.execute(insert(subscribers).values(
                 public_id=secrets.token_hex(12), email=email.strip(), email_key=key,
@@ -102,6 +116,19 @@ class Subscribers:
             return Joined.CONFIRMED
         return Joined.UNCHANGED
 
+    def _is_suppressed(self, key: str, row: Any, now: datetime) -> bool:
+        if row is not None and row.state == Standing.SUPPRESSED:
+            return True
+        if self._suppressions:
+            return self._suppressions.holds(key, now)
+        # Without the site's key only the addresses that have a row can be told apart: rather stop than mail the others.
+        holding = select(suppressions.c.subscriber_id).where(suppressions.c.lifted_at.is_(None))
+        if row is not None:
+            return self._connection.execute(holding.where(suppressions.c.subscriber_id == row.id)).first() is not None
+        if self._connection.execute(holding.limit(1)).first() is not None:
+            raise SubscriberError(f"{key}: whether it is suppressed cannot be told without the site's key; nothing was added")
+        return False
+
     def choose(self, email: str, *, regions: Iterable[Region] | None = None, digests: Iterable[str] | None = None) -> bool:
         """Sets what a member gets; ``None`` leaves a choice as it is, none means all. Says whether there is such a one."""
         chosen = {}
@@ -117,7 +144,7 @@ class Subscribers:
     def leave(self, email: str, now: datetime) -> bool:
         """Takes a member out at once, in the middle of a sending too. Says whether there was one."""
         change = update(subscribers).where(subscribers.c.email_key == address_key(email), subscribers.c.state != Standing.LEFT)
-        return bool(self._connection.execute(change.values(state=Standing.LEFT, left_at=now)).rowcount)
+        return bool(self._connection.execute(change.values(state=Standing.LEFT, state_before=None, left_at=now)).rowcount)
 
     def count(self) -> dict[Standing, int]:
         rows = self._connection.execute(select(subscribers.c.state, func.count()).group_by(subscribers.c.state))

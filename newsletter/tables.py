@@ -36,6 +36,8 @@ subscribers = Table(
     Column("created_at", Instant, nullable=False),
     Column("confirmed_at", Instant),
     Column("left_at", Instant),
+    # Where a suppressed subscriber stood, for the day on which the suppression is lifted.
+    Column("state_before", String(16)),
     Index("ix_subscribers_state_regions", "state", "regions"),
 )
 
@@ -128,4 +130,47 @@ deliveries = Table(
         sqlite_where=text(OPEN_SQL),
         postgresql_where=text(OPEN_SQL),
     ),
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # The address under the site's key: it outlives the subscriber and shows nobody's address.
+    Column("address_hash", String(64), nullable=False),
+    Column("subscriber_id", ForeignKey("subscribers.id", ondelete="SET NULL"), index=True),
+    Column("reason", String(16), nullable=False),
+    # The evidence, with every address taken out of it.
+    Column("code", String(16), nullable=False),
+    Column("diagnostic", Text, nullable=False),
+    Column("excerpt", Text, nullable=False),
+    Column("happened_at", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("lifted_at", Instant),
+    Column("lifted_why", Text),
+    # Lifted ones stay as history; of those that hold, one a reason.
+    Index(
+        "uq_suppressions_address_hash_reason", "address_hash", "reason", unique=True,
+        sqlite_where=text("lifted_at IS NULL"), postgresql_where=text("lifted_at IS NULL"),
+    ),
+    Index("ix_suppressions_address_hash", "address_hash"),
+)  # fmt: skip
+
+bounces = Table(
+    "bounces",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # The message itself, by its bytes: whatever is read twice counts once.
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("address_hash", String(64)),
+    Column("edition_id", Integer),
+    Column("outcome", String(32), nullable=False),
+    Column("code", String(16), nullable=False),
+    Column("diagnostic", Text, nullable=False),
+    Column("happened_at", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    # The day on which it counts against the address; empty when it does not.
+    Column("counts_on", Date),
+    UniqueConstraint("address_hash", "counts_on"),
 )

@@ -20,6 +20,11 @@ class Tokens:
         self._key = key
         self._leaving = Signer(key, salt=_UNSUBSCRIBE)
 
+    @property
+    def key(self) -> str:
+        """The site's key, for those who sign or hash for a purpose of their own."""
+        return self._key
+
     def unsubscribe(self, public_id: str) -> str:
         """A token that never expires: a link in an old message must still work."""
         return self._leaving.sign(public_id).decode("ascii")

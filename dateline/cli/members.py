@@ -39,11 +39,12 @@ def add(
     from content.database import writing
     from dateline import clock
     from newsletter.subscribers import Joined, Subscribers
+    from newsletter.suppression import Suppressions
 
     place = open_site(context, site)
-    places, names = _regions(region), _digests(place, digest)
+    places, names, key = _regions(region), _digests(place, digest), place.tokens.key
     with writing(place.engine) as connection:
-        joined = Subscribers(connection).join(
+        joined = Subscribers(connection, Suppressions(connection, key)).join(
             email, origin="command line", now=clock.now(), confirmed=confirmed, regions=places, digests=names, again=again
         )
     told = {
@@ -54,12 +55,13 @@ def add(
         if confirmed
         else "had left and is back, not confirmed: is not mailed until --confirmed",
         Joined.LEFT_BEFORE: "has left before and stays out; --again if the owner of the address asked to come back",
+        Joined.SUPPRESSED: "is suppressed and stays out: `dateline suppressions list` says why, `suppressions lift` ends it",
     }
     if wants_json(context, as_json):
         output.print_json({"email": email, "result": joined.value})
     else:
         output.say(f"{email}: {told[joined]}")
-    if joined is Joined.LEFT_BEFORE:
+    if joined in (Joined.LEFT_BEFORE, Joined.SUPPRESSED):
         raise typer.Exit(1)
 
 
@@ -130,14 +132,16 @@ def import_(
     from dateline import clock
     from newsletter.importing import import_csv
     from newsletter.subscribers import Subscribers
+    from newsletter.suppression import Suppressions
 
     place = open_site(context, site)
+    key = place.tokens.key
     with writing(place.engine) as connection:
-        report = import_csv(Subscribers(connection), file, clock.now(), confirmed=confirmed)
+        report = import_csv(Subscribers(connection, Suppressions(connection, key)), file, clock.now(), confirmed=confirmed)
     rejected = [problem for problem in report.problems if problem.severity is Severity.ERROR]
     counts = {
         "lines": report.lines, "added": report.added, "confirmed": report.confirmed, "unchanged": report.unchanged,
-        "left_before": report.left_before, "rejected": len(rejected),
+        "left_before": report.left_before, "suppressed": report.suppressed, "rejected": len(rejected),
     }  # fmt: skip
     if wants_json(context, as_json):
         output.print_json(counts | {"problems": [str(problem) for problem in report.problems]})

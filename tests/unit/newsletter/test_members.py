@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete
 
 from content.database import writing
 from content.regions import resolve
 from dateline.store import memory_store
 from newsletter.importing import import_csv
 from newsletter.subscribers import Joined, Standing, SubscriberError, Subscribers
+from newsletter.suppression import Evidence, Reason, Suppressions
+from newsletter.tables import subscribers
 from newsletter.tokens import Tokens
 
 NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)
+KEY = "0123456789abcdef"
 
 
 @pytest.fixture
@@ -143,3 +146,62 @@ def test_a_link_for_leaving_cannot_be_made_up_and_shows_no_address() -> None:
     assert others.read_unsubscribe(token) is None
     for wrong in ("", token[:-1], token[::-1], token.replace(".", ""), "x" * 5000, "ü"):
         assert tokens.read_unsubscribe(wrong) is None
+
+
+def test_a_suppressed_address_is_revived_by_nobody(members: Subscribers, connection: Connection, tmp_path: Path) -> None:
+    """Invariant 23."""
+    held = Suppressions(connection, KEY)
+    guarded = Subscribers(connection, held)
+    join(members, "a@x.test")
+    assert held.add("A@X.test", Reason.HARD_BOUNCE, NOW) and held.add("never-here@x.test", Reason.COMPLAINT, NOW)
+    assert members.preferences("daily") == [] and members.count() == {Standing.SUPPRESSED: 1}
+    for email in ("a@x.test", "never-here@x.test"):
+        assert join(guarded, email) is Joined.SUPPRESSED
+        assert guarded.join(email, origin="t", now=NOW, confirmed=True, again=True) is Joined.SUPPRESSED
+    path = tmp_path / "m.csv"
+    path.write_text("email\na@x.test\nNever-Here@x.test\nb@x.test\n")
+    report = import_csv(guarded, path, NOW, confirmed=True)
+    assert (report.lines, report.added, report.suppressed) == (3, 1, 2)
+    assert {one.email: one.standing for one in members.all()} == {
+        "a@x.test": Standing.SUPPRESSED,
+        "b@x.test": Standing.CONFIRMED,
+    }
+
+
+def test_a_suppression_outlives_its_subscriber(members: Subscribers, connection: Connection) -> None:
+    """Invariant 41, the part about what stays."""
+    held = Suppressions(connection, KEY)
+    join(members, "a@x.test")
+    held.add("a@x.test", Reason.ERASED, NOW, Evidence("", "a@x.test asked", "from a@x.test"))
+    connection.execute(delete(subscribers))
+    (one,) = held.all()
+    assert (one.email, one.evidence.diagnostic) == ("", "...@x.test asked")
+    assert join(Subscribers(connection, held), "a@x.test") is Joined.SUPPRESSED
+    held.lift("a@x.test", "they came back", NOW)
+    assert join(Subscribers(connection, held), "a@x.test") is Joined.ADDED
+
+
+def test_without_the_key_nobody_joins_who_might_be_suppressed(members: Subscribers, connection: Connection) -> None:
+    Suppressions(connection, KEY).add("a@x.test", Reason.COMPLAINT, NOW)
+    with pytest.raises(SubscriberError, match="without the site's key"):
+        join(members, "a@x.test")
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_lifting_brings_back_where_somebody_stood(members: Subscribers, connection: Connection, confirmed: bool) -> None:
+    held = Suppressions(connection, KEY)
+    join(members, "a@x.test", confirmed=confirmed)
+    held.add("a@x.test", Reason.HARD_BOUNCE, NOW)
+    held.add("a@x.test", Reason.BY_HAND, NOW)
+    assert held.lift("a@x.test", "a mistake", NOW) == 2
+    assert [one.standing for one in members.all()] == [Standing.CONFIRMED if confirmed else Standing.PENDING]
+    assert held.lift("a@x.test", "again", NOW) == 0
+
+
+def test_who_is_suppressed_can_still_leave_and_stays_out_then(members: Subscribers, connection: Connection) -> None:
+    held = Suppressions(connection, KEY)
+    join(members, "a@x.test")
+    held.add("a@x.test", Reason.SOFT_BOUNCES, NOW, until=NOW + timedelta(days=1))
+    assert members.leave("a@x.test", NOW)
+    assert held.expire(NOW + timedelta(days=1)) == 1
+    assert [one.standing for one in members.all()] == [Standing.LEFT]
