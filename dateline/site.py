@@ -266,19 +266,16 @@ class Site:
     @property
     def bounces(self) -> Bounces:
         """Takes in what came back."""
-        from newsletter.bounces import Bounces
-        from newsletter.return_path import ReturnPaths
-        from newsletter.whom import Marks
+        from newsletter.bounces import open_bounces
 
-        ours, site, key = self.settings.newsletter, self.settings.site, self.tokens.key
-        before, _, after = ours.unsubscribe_path.partition("{token}")
-        marks = Marks(ReturnPaths(key, ours.bounce_email or ""), self.tokens, site.absolute(before), after, site.host)
-        return Bounces(self.engine, key, self.settings.bounces, marks)
+        ours = self.settings
+        return open_bounces(self.engine, ours.site, ours.newsletter, ours.bounces, self.tokens)
 
     def press(self, digest: DigestSettings) -> Press:
         from newsletter.editions import Press
 
-        return Press(self.root, self.engine, self.settings.site, self.settings.newsletter, digest, self.tokens)
+        ours = self.settings
+        return Press(self.root, self.engine, ours.site, ours.newsletter, digest, self.tokens, ours.bounces)
 
 
 def _made_up(site: SiteSettings, now: datetime) -> Article:

@@ -13,12 +13,15 @@ from hashlib import sha256
 from sqlalchemy import Connection, Engine, insert, select
 
 from content.database import writing
+from content.settings import SiteSettings
 from newsletter.bounce_reading import Failure, Kind, Report, read
 from newsletter.diagnosis import Cause, Diagnosis, diagnose
-from newsletter.settings import BounceSettings
+from newsletter.return_path import ReturnPaths
+from newsletter.settings import BounceSettings, NewsletterSettings
 from newsletter.subscribers import Subscribers, address_key
 from newsletter.suppression import Evidence, Reason, Suppressions, without_addresses
 from newsletter.tables import bounces
+from newsletter.tokens import Tokens
 from newsletter.whom import Marks, Person, by_subject
 
 _BELIEVED = timedelta(days=30)
@@ -49,6 +52,15 @@ class Taken:
     code: str = ""
     diagnostic: str = ""
     seen_before: bool = False
+
+
+def open_bounces(
+    engine: Engine, site: SiteSettings, newsletter: NewsletterSettings, rules: BounceSettings, tokens: Tokens
+) -> Bounces:
+    """What takes in the bounces of a site."""
+    before, _, after = newsletter.unsubscribe_path.partition("{token}")
+    paths = ReturnPaths(tokens.key, newsletter.bounce_email or "")
+    return Bounces(engine, tokens.key, rules, Marks(paths, tokens, site.absolute(before), after, site.host))
 
 
 class Bounces:

@@ -50,7 +50,7 @@ UPDATE deliveries SET state = ?, attempts = ?, reply = ?, next_attempt = ?, doub
 WHERE id = ? AND holder = ?"""
 _RESEND_ONCE = """
 UPDATE deliveries SET state = CASE WHEN doubts = 0 THEN 'pending' ELSE 'in doubt' END,
-    attempts = ?, reply = ?, next_attempt = NULL, doubts = doubts + 1, holder = NULL, changed_at = ?
+    attempts = ?, reply = ?, next_attempt = ?, doubts = doubts + 1, holder = NULL, changed_at = ?
 WHERE id = ? AND holder = ?"""
 _BEGIN = """
 UPDATE deliveries SET state = 'sending', attempts = attempts + 1, ahead = 0, changed_at = ?
@@ -59,7 +59,9 @@ WHERE id = ? AND holder = ? AND state IN ('pending', 'deferred') AND EXISTS (
     AND (subscribers.digests = '' OR instr(subscribers.digests, ?) > 0))"""
 _AHEAD = "UPDATE deliveries SET ahead = 1 WHERE id = ? AND holder = ?"
 _LEFT = """
-UPDATE deliveries SET state = 'suppressed', reply = 'left before the message was sent', holder = NULL, changed_at = ?
+UPDATE deliveries SET state = 'suppressed', holder = NULL, changed_at = ?, reply = CASE
+    (SELECT state FROM subscribers WHERE subscribers.id = deliveries.subscriber_id)
+    WHEN 'suppressed' THEN 'bounced or complained before the message was sent' ELSE 'left before the message was sent' END
 WHERE id = ? AND holder = ? AND state IN ('pending', 'deferred')"""
 
 
@@ -158,7 +160,7 @@ class Claims:
     def _settle(self, database: sqlite3.Connection, one: Settlement, at: str) -> None:
         words, mine = one.words[:1000], (one.delivery.id, self.id)
         if one.doubted and self._resend:
-            database.execute(_RESEND_ONCE, (one.attempts, words, at, *mine))
+            database.execute(_RESEND_ONCE, (one.attempts, words, at, at, *mine))
             return
         later = one.next_attempt and stored(one.next_attempt)
         database.execute(_SETTLE, (one.state.value, one.attempts, words, later, one.doubted, at, *mine))
@@ -226,7 +228,8 @@ class Claims:
         theirs = and_(deliveries.c.edition_id == self._edition.id, deliveries.c.holder.in_(holders), text(OPEN_SQL))
         again = and_(deliveries.c.doubts == 0, literal(self._resend))
         state = case((again, DeliveryState.PENDING.value), else_=DeliveryState.IN_DOUBT.value)
-        facts = {"reply": words, "next_attempt": None, "holder": None, "ahead": False, "changed_at": now}
+        # Behind all others: the next kill shall not find the same ones on the wire again.
+        facts = {"reply": words, "next_attempt": now, "holder": None, "ahead": False, "changed_at": now}
         sending = update(deliveries).where(theirs, deliveries.c.state == DeliveryState.SENDING)
         doubted = connection.execute(sending.values(state=state, doubts=deliveries.c.doubts + 1, **facts)).rowcount
         connection.execute(update(deliveries).where(theirs).values(holder=None, ahead=False))

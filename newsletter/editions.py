@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,11 +20,13 @@ from newsletter.digest import Choice, History, choose, lies_in
 from newsletter.ledger import Edition, EditionState, Ledger
 from newsletter.message import Letter, Recipient, Sender
 from newsletter.rendering import Renderer, Rendering
-from newsletter.settings import DigestSettings, NewsletterSettings
+from newsletter.return_path import ReturnPaths
+from newsletter.settings import BounceSettings, DigestSettings, NewsletterSettings
 from newsletter.subscribers import Subscribers, unpacked
 from newsletter.tokens import Tokens
 
 if TYPE_CHECKING:
+    from newsletter.bounces import Bounces
     from newsletter.dkim import SigningKey
 
 
@@ -42,6 +44,19 @@ class Press:
     newsletter: NewsletterSettings
     digest: DigestSettings
     tokens: Tokens
+    bounce_rules: BounceSettings = field(default_factory=BounceSettings)
+
+    @property
+    def bounces(self) -> Bounces:
+        """Takes in refusals."""
+        from newsletter.bounces import open_bounces
+
+        return open_bounces(self.engine, self.site, self.newsletter, self.bounce_rules, self.tokens)
+
+    @property
+    def return_paths(self) -> ReturnPaths | None:
+        """What failures are to be reported to, if they are to come to an address of their own."""
+        return ReturnPaths(self.tokens.key, self.newsletter.bounce_email) if self.newsletter.bounce_email else None
 
     @property
     def zone(self) -> ZoneInfo:
@@ -117,6 +132,7 @@ def make(press: Press, day: date, now: datetime, *, scheduled: bool) -> Made:
     the date up again; a run by hand may.
     """
     name = press.digest.name
+    press.bounces.expire(now)
     with reading(press.engine) as connection:
         if reason := _taken(Ledger(connection), name, day, scheduled=scheduled):
             return Made(None, reason)

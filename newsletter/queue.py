@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import OperationalError
 
-from content.database import reading
+from content.database import reading, writing
 from content.errors import DatelineError
 from newsletter.claims import Claims, Settlement
 from newsletter.editions import Press
@@ -66,6 +66,8 @@ class LedgerQueue:
         self.state = EditionState.SENDING
         self._stop, self._say, self._progress = stop, say, progress
         self._patience = ours.patience_seconds
+        self._return_paths = press.return_paths
+        self._refused: list[tuple[str, str]] = []
         self._pacer = Pacer(ours.domain_rates, ours.domain_rate_per_second)
         self._letters: OrderedDict[int, Letter] = OrderedDict()
         self._ready: deque[Delivery] = deque()
@@ -110,10 +112,14 @@ class LedgerQueue:
     def message(self, delivery: Delivery, *, smtputf8: bool = False) -> Message:
         letter = self._letters.get(delivery.variant_id) or self._letter(delivery.variant_id)
         link = self.press.unsubscribe_url(delivery.public_id)
-        recipient = Recipient(delivery.public_id, delivery.email, link)
+        back = self._return_paths.address(delivery.public_id, self.edition.id) if self._return_paths else ""
+        recipient = Recipient(delivery.public_id, delivery.email, link, back)
         return letter.address(recipient, self.clock(), smtputf8=smtputf8)
 
     def begin(self, deliveries: Sequence[Delivery], ahead: Sequence[Delivery] = ()) -> Collection[int]:
+        if self._refused:
+            # First of all: done twice it counts once, and a crash in between must not make it forgotten.
+            self._patiently(self._report)
         settled = self._settled
         allowed = self._patiently(lambda: self.claims.record(settled, deliveries, ahead, self.clock()))
         self._settled = []
@@ -140,6 +146,7 @@ class LedgerQueue:
                     self._pacer.throttled(delivery.domain, now)
             case Outcome.REFUSED:
                 state = DeliveryState.FAILED
+                self._refused.append((delivery.email, reply.text))
         self._finish(Settlement(delivery, state, attempts, reply.text, next_attempt))
 
     def lose(self, delivery: Delivery, words: str) -> None:
@@ -190,6 +197,15 @@ class LedgerQueue:
         self._ready.extend(claimed)
         self._exhausted = not claimed
         return bool(claimed)
+
+    def _report(self) -> None:
+        """Tells those who mind bounces whom a server would not take mail for."""
+        bounces = self.press.bounces
+        with writing(self.press.engine) as connection:
+            for email, words in self._refused:
+                if words[:1] == "5":
+                    bounces.refused(connection, email, self.edition.id, words, self.clock())
+        self._refused.clear()
 
     def _hold(self, delivery: Delivery, at: float, now: float) -> None:
         """Keeps a delivery until its domain may have it, or puts it off where that takes long."""

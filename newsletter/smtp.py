@@ -63,7 +63,6 @@ class SmtpTransport:
         self._spare: deque[Delivery] = deque()
         self._refusals = 0
         self._error: TransportError | None = None
-        self._unended: deque[tuple[int, Session, tuple[Delivery, Message] | None]] = deque()
         self._was_open = False
         self._alone_since = self._expire_at = 0.0
 
@@ -110,7 +109,6 @@ class SmtpTransport:
                 self._serve(key, mask)
             while self._opened:
                 self._welcome(self._opened.popleft())
-            self._end_bodies()
             self._begin_bodies()
             self._expire(time.monotonic())
 
@@ -224,7 +222,12 @@ class SmtpTransport:
 
     def _begin_bodies(self) -> None:
         """Sends the messages that servers wait for, recorded in one step with those that follow them."""
-        waiting = [(session, session.addressed) for session in self._sessions if session.wants_body]
+        if error := self._syncer.error:
+            raise error
+        # Nearly always what was asked for a round trip ago is on the disk by now. What is not begins when it is: between the
+        # record that a message is on the wire and its last byte lies nothing that takes time.
+        ready = [session for session in self._sessions if session.wants_body and session.ticket <= self._syncer.done]
+        waiting = [(session, session.addressed) for session in ready]
         if not waiting:
             return
         now = time.monotonic()
@@ -235,11 +238,7 @@ class SmtpTransport:
         for session, delivery in waiting:
             session.moved_at, after = now, following.get(session)
             if delivery and delivery.id in allowed:
-                # The record of this message was asked for a round trip ago; nearly always it is on the disk by now.
-                ended = session.ticket <= self._syncer.done
-                session.send_body(ended=ended, following=after)
-                if not ended:
-                    self._unended.append((session.ticket, session, after))
+                session.send_body(after)
                 session.ticket = ticket
             else:
                 # Its recipient has left; what follows an envelope is a message or nothing.
@@ -247,21 +246,6 @@ class SmtpTransport:
                 if after:
                     self._spare.appendleft(after[0])
             self._watch(session)
-
-    def _end_bodies(self) -> None:
-        """Sends the final dots that waited for the disk."""
-        if error := self._syncer.error:
-            raise error
-        for _ in range(len(self._unended)):
-            ticket, session, after = self._unended.popleft()
-            if ticket > self._syncer.done:
-                self._unended.append((ticket, session, after))
-            elif session.wants_end:
-                session.moved_at = time.monotonic()
-                session.send_end(after)
-                self._watch(session)
-            elif after:
-                self._spare.appendleft(after[0])
 
     # Connections
 
@@ -322,8 +306,6 @@ class SmtpTransport:
             session.give_up("the sending broke off")
 
     def _close_all(self) -> None:
-        self._spare.extend(after[0] for _, _, after in self._unended if after)
-        self._unended.clear()
         self._return_spare()
         self._syncer.close()
         self._openers.shutdown(wait=False, cancel_futures=True)

@@ -71,8 +71,6 @@ class Session:
         self._must_reset = False
         self.wants_body = False
         """The server waits for the message whose envelope it has."""
-        self.wants_end = False
-        """All of a message but its final dot was written."""
         self.ticket = 0
         """The owner's mark for what :attr:`addressed` waits for."""
 
@@ -105,29 +103,16 @@ class Session:
         """Sends an envelope; the connection must be idle."""
         self._write(self._envelope(delivery, message))
 
-    def send_body(self, *, ended: bool, following: tuple[Delivery, Message] | None = None) -> None:
-        """Sends the message that the server waits for; if it is not to be ``ended``, without its final dot.
-
-        Until that comes no server takes it. Behind it goes the next envelope, if there is one.
-        """
+    def send_body(self, following: tuple[Delivery, Message] | None = None) -> None:
+        """Sends the message that the server waits for, to its end; and the next envelope behind it, if there is one."""
         assert self._addressed and self._message
         self._written, message = self._addressed, self._message
         self._addressed = self._message = None
-        self.wants_body, self.wants_end = False, not ended
+        self.wants_body = False
         self._expected.append(Step.END)
-        if not ended:
-            self._write(b"".join(message.pieces))
-            return
         behind = self._envelope(*following) if following else b""
         self._end_at = len(behind)
         self._write(b"".join((*message.pieces, b".\r\n", behind)))
-
-    def send_end(self, following: tuple[Delivery, Message] | None) -> None:
-        """Sends the final dot; and the next envelope behind it, if there is one."""
-        self.wants_end = False
-        behind = self._envelope(*following) if following else b""
-        self._end_at = len(behind)
-        self._write(b".\r\n" + behind)
 
     def drop(self) -> None:
         """Closes the connection at once, without a word. Nothing may be on the wire."""
@@ -146,7 +131,7 @@ class Session:
         self.close()
         unsent = [self._addressed] if self._addressed else []
         lost = None
-        if self._written and self._is_unended():
+        if self._written and len(self._out) > self._end_at:
             # Without its final dot no server takes a message (RFC 5321 4.1.1.4).
             unsent.append(self._written)
         elif self._written:
@@ -156,7 +141,7 @@ class Session:
 
     def close(self) -> None:
         """Closes the socket."""
-        self.is_open = self.wants_body = self.wants_end = False
+        self.is_open = self.wants_body = False
         self.socket.close()
 
     # What the socket brings
@@ -226,12 +211,8 @@ class Session:
         if code == 421 and self.is_open:
             self.give_up(words)
 
-    def _is_unended(self) -> bool:
-        """Whether the final dot of the message on the wire surely has not reached the server."""
-        return self.wants_end or len(self._out) > self._end_at
-
     def _ended(self, code: int, words: str) -> None:
-        delivery, early = self._written, self._is_unended()
+        delivery, early = self._written, len(self._out) > self._end_at
         assert delivery
         if early and code < 400:
             self.give_up(f"the server answered before the message was written ({words})")

@@ -30,6 +30,7 @@ class Server:
     def __init__(self) -> None:
         self.taken: list[str] = []
         self.ids: list[str] = []
+        self.senders: list[str] = []
         self.plan: dict[str, list[str]] = {}
         self.rcpt: dict[str, list[str]] = {}
         self.before: Callable[[str], None] = lambda recipient: None
@@ -48,6 +49,7 @@ class Server:
             server.transport.abort()
         if reply.startswith(("250", "drop")):
             self.taken.append(to)
+            self.senders.append(envelope.mail_from)
             self.ids.append(next(line for line in envelope.content.decode().splitlines() if line.startswith("Message-ID")))
         return reply
 

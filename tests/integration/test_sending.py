@@ -80,6 +80,30 @@ def test_a_refused_recipient_fails_and_the_others_are_served(desk: Desk, server:
     ]
 
 
+def test_an_address_that_does_not_exist_is_not_mailed_again(desk: Desk, server: Server) -> None:
+    """Invariant 7: 5.1.x suppresses, a full mailbox does not at once."""
+    desk.join(ANN, BOB)
+    server.rcpt[ANN] = ["550 5.1.1 no such user"]
+    server.rcpt[BOB] = ["552 5.2.2 mailbox full"]
+    desk.send(desk.edition())
+    desk.now += timedelta(days=1)
+    desk.report("second")
+    account = desk.send(desk.edition())
+    assert server.taken == [BOB] and account.edition.recipients == 1
+    assert account.edition.excluded == {"suppressed": 1}
+
+
+def test_a_failure_is_to_come_back_to_an_address_that_names_its_recipient(tmp_path: Path, server: Server) -> None:
+    desk = Desk(tmp_path, server, bounce_email="bounces@news.test")
+    desk.report("first")
+    desk.join(ANN)
+    edition = desk.edition()
+    desk.send(edition)
+    paths = desk.press.return_paths
+    returned = paths and paths.read(server.senders[0])
+    assert returned and returned.edition_id == edition.id
+
+
 def test_a_refusal_of_us_pauses_the_edition_and_holds_nothing_against_anybody(
     desk: Desk, server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:

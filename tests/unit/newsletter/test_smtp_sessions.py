@@ -76,7 +76,7 @@ def test_a_message_and_the_next_envelope_are_one_write_and_one_round_trip(pipeli
     assert pipelining.got() == b"MAIL FROM:<news@news.test>\r\nRCPT TO:<ann@example.com>\r\nDATA\r\n"
     pipelining.says("250 ok", "250 ok", "354 go on")
     assert session.wants_body and session.addressed is ANN
-    session.send_body(ended=True, following=(BOB, message(BOB)))
+    session.send_body((BOB, message(BOB)))
     assert pipelining.got() == (
         b"Subject: x\r\n\r\n..hidden\r\nplain\r\n.\r\nMAIL FROM:<news@news.test>\r\nRCPT TO:<bob@example.com>\r\nDATA\r\n"
     )
@@ -94,7 +94,7 @@ def test_without_pipelining_each_command_waits_for_the_answer_before_it(stepwise
     stepwise.says("250 ok")
     assert stepwise.got() == b"DATA\r\n"
     stepwise.says("354 go on")
-    session.send_body(ended=True)
+    session.send_body()
     assert stepwise.got().endswith(b"\r\nplain\r\n.\r\n")
     stepwise.says("250 queued")
     assert stepwise.heard.answers == [(1, Step.END, 250)] and session.is_idle
@@ -141,7 +141,7 @@ def test_a_connection_lost_behind_the_final_dot_is_in_doubt_and_the_next_is_not(
     session = pipelining.session
     session.address(ANN, message(ANN))
     pipelining.says("250 ok", "250 ok", "354 go on")
-    session.send_body(ended=True, following=(BOB, message(BOB)))
+    session.send_body((BOB, message(BOB)))
     pipelining.end.close()
     session.can_read()
     ((unsent, lost, _),) = pipelining.heard.broken
@@ -153,7 +153,7 @@ def test_a_connection_lost_before_the_final_dot_was_written_has_surely_not_deliv
     session.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     session.address(ANN, message(ANN, b"Subject: x\r\n\r\n" + b"long line\r\n" * 200_000))
     pipelining.says("250 ok", "250 ok", "354 go on")
-    session.send_body(ended=True, following=(BOB, message(BOB)))
+    session.send_body((BOB, message(BOB)))
     assert session.wants_to_write
     pipelining.end.recv(1000)
     pipelining.end.close()
@@ -162,36 +162,12 @@ def test_a_connection_lost_before_the_final_dot_was_written_has_surely_not_deliv
     assert sorted(unsent) == [1, 2] and lost is None
 
 
-def test_a_message_whose_final_dot_has_to_wait_has_surely_not_arrived(pipelining: Peer) -> None:
-    session = pipelining.session
-    session.address(ANN, message(ANN))
-    pipelining.says("250 ok", "250 ok", "354 go on")
-    pipelining.got()
-    session.send_body(ended=False)
-    assert session.wants_end and pipelining.got() == b"Subject: x\r\n\r\n..hidden\r\nplain\r\n"
-    pipelining.end.close()
-    session.can_read()
-    assert pipelining.heard.broken[0][:2] == ([1], None)
-
-
-def test_a_final_dot_that_waited_goes_with_the_next_envelope(pipelining: Peer) -> None:
-    session = pipelining.session
-    session.address(ANN, message(ANN))
-    pipelining.says("250 ok", "250 ok", "354 go on")
-    session.send_body(ended=False)
-    pipelining.got()
-    session.send_end((BOB, message(BOB)))
-    assert pipelining.got().startswith(b".\r\nMAIL FROM:<news@news.test>\r\nRCPT TO:<bob@example.com>")
-    pipelining.says("250 queued")
-    assert pipelining.heard.answers == [(1, Step.END, 250)]
-
-
 def test_an_answer_in_the_middle_of_a_message_is_believed_and_the_connection_given_up(pipelining: Peer) -> None:
     session = pipelining.session
     session.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     session.address(ANN, message(ANN, b"Subject: x\r\n\r\n" + b"long line\r\n" * 200_000))
     pipelining.says("250 ok", "250 ok", "354 go on")
-    session.send_body(ended=True)
+    session.send_body()
     pipelining.says("552 5.3.4 message too big")
     assert pipelining.heard.answers == [(1, Step.END, 552)] and not session.is_open
 
@@ -201,7 +177,7 @@ def test_a_positive_answer_before_the_message_ended_is_not_believed(pipelining: 
     session.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     session.address(ANN, message(ANN, b"Subject: x\r\n\r\n" + b"long line\r\n" * 200_000))
     pipelining.says("250 ok", "250 ok", "354 go on")
-    session.send_body(ended=True)
+    session.send_body()
     pipelining.says("250 taken")
     assert pipelining.heard.answers == [] and pipelining.heard.broken[0][:2] == ([1], None)
 
@@ -211,7 +187,7 @@ def test_garbage_ends_the_connection_and_what_was_written_is_in_doubt(pipelining
     session = pipelining.session
     session.address(ANN, message(ANN))
     pipelining.says("250 ok", "250 ok", "354 go on")
-    session.send_body(ended=True)
+    session.send_body()
     pipelining.says(garbage)
     ((unsent, lost, words),) = pipelining.heard.broken
     assert (unsent, lost) == ([], 1) and "no SMTP" in words and not session.is_open
