@@ -94,7 +94,7 @@ def test_an_address_that_does_not_exist_is_not_mailed_again(desk: Desk, server: 
 
 
 def test_a_failure_is_to_come_back_to_an_address_that_names_its_recipient(tmp_path: Path, server: Server) -> None:
-    desk = Desk(tmp_path, server, bounce_email="bounces@news.test")
+    desk = Desk(tmp_path, server, bounce_email="bounces@carrierandcable.com")
     desk.report("first")
     desk.join(ANN)
     edition = desk.edition()
