@@ -22,6 +22,10 @@ from newsletter.diagnosis import Cause, Diagnosis, diagnose
 
 LONGEST = 20_000_000
 """Bytes of a message that is looked into; no report is that long."""
+LONGEST_FIELD = 5_000
+"""Characters of a header field that are read."""
+_OLD_FORM = 200_000
+"""Bytes in which an old bounce has said what it has to say; the detectors take half a minute for megabytes of blank lines."""
 _SEARCHED = 1_000_000
 """Characters in which traces of our own message are looked for."""
 
@@ -62,11 +66,11 @@ def read(content: bytes) -> Report:
         return Report(Kind.STRANGE, f"longer than {LONGEST // 1_000_000} MB")
     try:
         message = message_from_bytes(content, policy=policy.compat32)
-        kind, words, failures = _understood(message)
+        kind, words, failures = _understood(message) or _old_bounce(content[:_OLD_FORM])
         texts = list(_texts(message))
         raw = content[:_SEARCHED].decode("utf-8", "replace")
         searched = "\n".join([raw, *texts])[: 2 * _SEARCHED].replace("\r\n", "\n")
-        excerpt = " ".join((texts[0] if texts else "").split())[:1000]
+        excerpt = " ".join((texts[0] if texts else "")[:LONGEST_FIELD].replace("\0", " ").split())[:1000]
         return Report(kind, words, failures, _header(message, "Subject"), _date(message), searched, excerpt)
     except Exception as error:  # Python's email package raises whatever a strange message leads it to.
         return Report(Kind.STRANGE, f"cannot be read ({type(error).__name__})")
@@ -75,7 +79,7 @@ def read(content: bytes) -> Report:
 Understood = tuple[Kind, str, tuple[Failure, ...]]
 
 
-def _understood(message: Message) -> Understood:
+def _understood(message: Message) -> Understood | None:
     feedback = _part(message, "message/feedback-report")
     if feedback is not None:
         return _feedback(feedback)
@@ -88,7 +92,7 @@ def _understood(message: Message) -> Understood:
         return Kind.LEAVING, "asks by mail to leave", ()
     if _is_automatic(message) and not _is_from_a_mailer(message):
         return Kind.HARMLESS, "automatic reply", ()
-    return _old_bounce(message)
+    return None
 
 
 def _feedback(part: Message) -> Understood:
@@ -129,18 +133,19 @@ def _failure(block: Message) -> Failure:
     return Failure(tuple(address.lower() for address in given if "@" in address), diagnose(words, _header(block, "Status")))
 
 
-def _old_bounce(message: Message) -> Understood:
+def _old_bounce(content: bytes) -> Understood:
     """Forms older than the standard, which flufl.bounce knows. What it calls permanent may be no such thing."""
     import logging
 
     from flufl.bounce import all_failures
 
     logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
+    message = message_from_bytes(content, policy=policy.compat32)
     passing, lasting = all_failures(message)  # type: ignore[no-untyped-call, unused-ignore]
     if not lasting:
         return (Kind.HARMLESS, "warning of a delay", ()) if passing else (Kind.STRANGE, "not recognised", ())
     # What was returned stands behind the server's own words, and could itself speak of full mailboxes.
-    words = " ".join(_RETURNED.split(next(_texts(message), ""))[0].split())[:1000]
+    words = " ".join(_RETURNED.split(next(_texts(message), "")[:LONGEST_FIELD])[0].replace("\0", " ").split())[:1000]
     diagnosis = diagnose(words)
     if diagnosis.code.startswith("4") and diagnosis.cause is Cause.GONE:
         diagnosis = Diagnosis(Cause.PASSING, diagnosis.code, diagnosis.words)
@@ -169,13 +174,15 @@ def _is_automatic(message: Message) -> bool:
     """RFC 3834 5, and what was written before it."""
     said = _header(message, "Auto-Submitted").lower().split(";")[0].strip()
     precedence = _header(message, "Precedence").lower()
-    marks = ("X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Vacation", "X-Auto-Response-Suppress", "X-AutoReply-From")
-    subject = _header(message, "Subject")
+    marks = ("X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Vacation", "X-AutoReply-From")
+    # Somebody's monitoring or statistics come by themselves too; an answer says to what.
+    answers = message.get("In-Reply-To") is not None or message.get("References") is not None
     return (
-        said not in ("", "no")
+        said in ("auto-replied", "auto-notified")
+        or (said not in ("", "no") and answers)
         or precedence in ("auto_reply", "auto-reply")
         or any(message.get(mark) is not None for mark in marks)
-        or bool(_AUTOMATIC_SUBJECTS.match(subject))
+        or bool(_AUTOMATIC_SUBJECTS.match(_header(message, "Subject")))
     )
 
 
@@ -218,12 +225,14 @@ def _texts(message: Message) -> Iterator[str]:
 
 
 def _header(message: Message, name: str) -> str:
-    """A field in one line, encoded words read."""
+    """A field in one line, encoded words read, and nothing in it that a database could not keep."""
     from email.header import decode_header, make_header
 
-    value = str(message.get(name, ""))
+    value = str(message.get(name, ""))[:LONGEST_FIELD]
     with suppress(LookupError, ValueError):
         value = str(make_header(decode_header(value)))
+    # Raw 8-bit letters arrive as lone surrogates.
+    value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", " ")
     return " ".join(value.split())
 
 

@@ -89,7 +89,10 @@ class Bounces:
             return step.settle(report, self._whom(report, envelope_to, connection))
 
     def refused(self, connection: Connection, email: str, edition_id: int, said: str, now: datetime) -> Taken:
-        """Settles a server's final refusal (5xx) met while sending, by the same rules, within the sender's transaction."""
+        """Settles a server's final refusal met while sending (5xx; what is only deferred counts nowhere) by the same rules.
+
+        All within the sender's own transaction.
+        """
         digest = sha256(f"{edition_id}/{address_key(email)}/{said}".encode()).hexdigest()
         there = connection.execute(select(bounces.c.outcome).where(bounces.c.digest == digest)).scalar()
         if there:

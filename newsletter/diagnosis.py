@@ -30,6 +30,8 @@ class Diagnosis:
     words: str
 
 
+_LONGEST = 2000
+"""Characters of a server's words that are looked at."""
 _AFTER_REPLY = re.compile(r"\b[45]\d\d[ #-]{1,3}([45]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _ENHANCED = re.compile(r"(?<![\w.])([45]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _REPLY = re.compile(r"(?<![\w.])([45][0-7]\d)(?=[ -])")
@@ -71,7 +73,7 @@ def diagnose(words: str, status: str = "") -> Diagnosis:
     The code within the words is the remote server's own and wins over a status that says less. Where words and code
     disagree, the milder reading is taken: who is wrongly kept bounces again, who is wrongly dropped never knows.
     """
-    said = " ".join(words.split())
+    said = " ".join(words[:_LONGEST].split())
     code = _code(said, status)
     return Diagnosis(_cause(code, _NOT_WORDS.sub(" ", said)), code, said)
 

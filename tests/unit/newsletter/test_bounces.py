@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -288,3 +289,28 @@ def test_suppression_knows_an_address_in_any_case_and_only_under_its_key(returns
         ours, others = Suppressions(connection, KEY), Suppressions(connection, "another key altogether")
         assert ours.hash("bob@MEMBER.test") == ours.hash(BOB) != others.hash(BOB)
         assert "bob" not in ours.hash(BOB)
+
+
+@pytest.mark.parametrize("junk", [b"k\xf6nnte \xff\xfe", b"nul \0 here", "ключ 键".encode(), b"=?utf-8?q?=00=0D=0A?="])
+def test_strange_letters_in_a_report_are_kept_as_far_as_they_can_be(returns: Returns, junk: bytes) -> None:
+    content = returns.sample("postfix-user-unknown").replace(b"virtual mailbox table", junk)
+    assert returns.bounces.take(content, NOW).outcome is Outcome.SUPPRESSED
+    assert "\0" not in returns.suppressions()[0].evidence.diagnostic
+
+
+@pytest.mark.parametrize(
+    "filling", [b"a" * 3_000_000, b"a@" * 1_500_000, b"<a " * 1_000_000, b" \n" * 1_500_000, b"550 5.1." * 400_000]
+)
+@pytest.mark.parametrize("name", ["postfix-user-unknown", "exim-unrouteable", "arf-yahoo", "letter-from-a-reader"])
+def test_a_hostile_message_takes_no_more_than_moments(returns: Returns, name: str, filling: bytes) -> None:
+    content = returns.sample(name)
+    for place in (b"Diagnostic-Code: smtp; 550", b"\n\n"):
+        started = time.process_time()
+        returns.bounces.take(content.replace(place, place + filling, 1), NOW)
+        assert time.process_time() - started < 10
+
+
+def test_automatic_mail_that_answers_nothing_is_left_for_people(returns: Returns) -> None:
+    content = b"From: stats@x.test\nAuto-Submitted: auto-generated\nSubject: Your weekly numbers\n\nMany.\n"
+    assert returns.bounces.take(content, NOW).outcome is Outcome.SET_ASIDE
+    assert returns.bounces.take(b"In-Reply-To: <1@news.test>\n" + content, NOW).outcome is Outcome.HARMLESS
