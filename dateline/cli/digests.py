@@ -14,6 +14,7 @@ import typer
 
 from dateline.cli import output
 from dateline.cli.app import JsonOption, SiteOption, app, open_site, wants_json
+from dateline.cli.digest_check import check
 
 if TYPE_CHECKING:
     from dateline.site import Site
@@ -143,6 +144,9 @@ def _write(path: Path, content: bytes) -> None:
         path.write_bytes(content)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+digests.command()(check)
 
 
 @digests.command()
