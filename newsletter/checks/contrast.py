@@ -61,22 +61,26 @@ def check_contrast(specimen: Specimen) -> list[Finding]:
     found: list[Finding] = []
     for scheme in ("light", "dark"):
         for text in read_texts(specimen.page, scheme):
-            where = specimen.setting.mjml.place(text.element)
-            if text.strange:
-                problem = f"the colour {text.strange!r} is not one that every mail program knows"
-                found.append(warning("contrast", where, problem, "write it as #rrggbb"))
-            elif text.look.ground is None:
-                problem = f"“{_shortened(text.words)}” stands on a picture, so its contrast cannot be told"
-                found.append(warning("contrast", where, problem, "look at it yourself, or give it a plain ground"))
-            else:
-                colour = text.look.colour.faded(text.look.opacity).over(text.look.ground)
-                if contrast(colour, text.look.ground) < text.look.needed:
-                    key = where, colour, text.look.ground, text.look.needed
-                    schemes = unreadable.setdefault(key, (text, []))[1]
-                    schemes += [scheme] if scheme not in schemes else []
+            colour, ground = text.look.colour, text.look.ground
+            if text.strange or ground is None:
+                found.append(_untold(specimen.setting.mjml.place(text.element), text))
+                continue
+            colour = colour.faded(text.look.opacity).over(ground)
+            if contrast(colour, ground) < text.look.needed:
+                key = specimen.setting.mjml.place(text.element), colour, ground, text.look.needed
+                schemes = unreadable.setdefault(key, (text, []))[1]
+                schemes += [scheme] if scheme not in schemes else []
     for (where, colour, ground, needed), (text, schemes) in unreadable.items():
         found.append(_too_weak(where, colour, ground, needed, text.words, schemes))
     return found
+
+
+def _untold(where: str, text: Text) -> Finding:
+    if text.strange:
+        problem = f"the colour {text.strange!r} is not one that every mail program knows"
+        return warning("contrast", where, problem, "write it as #rrggbb")
+    problem = f"“{_shortened(text.words)}” stands on a picture, so its contrast cannot be told"
+    return warning("contrast", where, problem, "look at it yourself, or give it a plain ground")
 
 
 def _too_weak(where: str, colour: Colour, ground: Colour, needed: float, words: str, schemes: list[str]) -> Finding:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from lxml.html import HtmlElement
 
@@ -143,10 +144,11 @@ def _selector(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(compounds)
 
 
-def _parts(compound: str) -> tuple[str, list[str]]:
+@cache
+def _parts(compound: str) -> tuple[str, tuple[str, ...]]:
     found = _COMPOUND.fullmatch(compound)
     assert found
-    return found[1] or "", [simple[0] for simple in _SIMPLE.finditer(found[2])]
+    return found[1] or "", tuple(simple[0] for simple in _SIMPLE.finditer(found[2]))
 
 
 def _matches(element: HtmlElement, compounds: tuple[tuple[str, str], ...]) -> bool:

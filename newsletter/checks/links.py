@@ -95,7 +95,7 @@ def why_unreachable(host: str) -> str:
 
 def _insecure(specimen: Specimen, links: list[Link]) -> list[Finding]:
     """One finding a host, however many links."""
-    plain = [link for link in links if link.url.lower().startswith("http:")]
+    plain = [link for link in links if link.url.lower().startswith("http:") and not _wrong(link)]
     hosts = Counter(urlsplit(link.url).netloc for link in plain)
     found = []
     for host, number in hosts.items():

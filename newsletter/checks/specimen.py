@@ -74,8 +74,9 @@ class Specimen:
         around: HtmlElement | None = element
         while around is not None:
             within = {link.get("href") for link in around.iter("a")} & by_url.keys()
-            if within:
-                return by_url[str(within.pop())] if len(within) == 1 and str(around.tag) != "body" else None
+            # A story has a cell of the layout to itself.
+            if within or around.tag in ("td", "body"):
+                return by_url[str(within.pop())] if len(within) == 1 else None
             around = around.getparent()
         return None
 

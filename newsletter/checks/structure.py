@@ -56,6 +56,8 @@ def _tables(specimen: Specimen) -> list[Finding]:
     wrong = [table for table in plain if not any(True for _ in table.iter("th"))]
     if not wrong:
         return []
-    many = f"{len(wrong)} tables for layout are" if len(wrong) > 1 else "a table for layout is"
+    many = (
+        f"{len(wrong)} tables for layout are read out as tables" if len(wrong) > 1 else "a table for layout is read out as one"
+    )
     where = specimen.place(wrong[0])
-    return [warning("structure", where, f"{many} read out as tables", 'give it role="presentation"')]
+    return [warning("structure", where, many, 'give it role="presentation"')]

@@ -26,22 +26,24 @@ def check_leftovers(specimen: Specimen) -> list[Finding]:
     """Marks of templates and of missing values, unless an article or a setting has them itself."""
     said = sorted({" ".join(one.split()) for one in _said(specimen) if one and len(one) > 2}, key=len, reverse=True)
     found = []
-    for where, words in _pieces(specimen):
+    for source, words in _pieces(specimen):
         for mark in _left_over(words, said):
+            where = source if isinstance(source, str) else specimen.setting.mjml.place(source)
             problem = f"“{mark}” is left over of a template"
             found.append(error("leftovers", where, problem, "mend the expression, or give the value that is missing"))
     return found
 
 
-def _pieces(specimen: Specimen) -> Iterator[tuple[str, str]]:
+def _pieces(specimen: Specimen) -> Iterator[tuple[str | HtmlElement, str]]:
+    """Words with where they stand: an element, or a place by name."""
     setting = specimen.setting
-    yield f"the subject of [[digest]] {setting.digest.name}", specimen.subject
+    yield f"[[digest]] {setting.digest.name}, subject", specimen.subject
     yield str(setting.txt.path), specimen.text
     for element in specimen.page.iter():
         if isinstance(element.tag, str) and element.tag not in ("style", "script"):
             own = [element.text, *(child.tail for child in element), *map(str, element.attrib.values())]
             if words := "\n".join(run for run in own if run and run.strip()):
-                yield setting.mjml.place(element), words
+                yield element, words
 
 
 def _left_over(words: str, said: list[str]) -> list[str]:
