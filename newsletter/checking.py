@@ -15,7 +15,7 @@ from newsletter.checks.finding import RULES, Finding, error
 from newsletter.checks.headers import check_headers
 from newsletter.checks.images import check_images
 from newsletter.checks.links import check_links
-from newsletter.checks.size import Size, check_size
+from newsletter.checks.size import Size, Weigh, check_size
 from newsletter.checks.source import Source
 from newsletter.checks.specimen import Setting, Specimen
 from newsletter.checks.structure import check_structure
@@ -77,7 +77,7 @@ def check(press: Press, now: datetime, public: Path | None = None) -> Checked:
     except HeaderError as problem:
         words = "set site.url and newsletter.from_email to what can stand in a header"
         return Checked(name, "", 0, 0, None, (error("headers", "the message", str(problem), words),))
-    findings = check_size(specimens[0], _rerender(press, now))
+    findings = check_size(specimens[0], _scales(press, now))
     findings += [finding for specimen in specimens for look in CHECKS for finding in look(specimen)]
     size, subject = Size.of(specimens[0]), specimens[1].subject
     return Checked(name, subject, len(made[0].articles), len(made), size, _ordered(findings))
@@ -95,10 +95,12 @@ def _specimen(press: Press, setting: Setting, draft: Draft, now: datetime) -> Sp
     return Specimen.of(setting, draft.articles, leave, message.content)
 
 
-def _rerender(press: Press, now: datetime) -> Callable[[Sequence[Article]], int]:
+def _scales(press: Press, now: datetime) -> Weigh:
+    renderer, day = press.renderer, press.local_date(now)
+
     def weigh(articles: Sequence[Article]) -> int:
-        rendering = press.renderer.render(articles, press.local_date(now), "slot")
-        return len(rendering.html.encode())
+        rendering = renderer.render(articles, day, "slot")
+        return len(rendering.html.encode()) + len(rendering.text.encode())
 
     return weigh
 

@@ -73,9 +73,9 @@ def _tell(checked: Checked, may_go: bool) -> None:
 
     if size := checked.size:
         counted = f"{output.counted(checked.articles, 'article')}, {output.counted(checked.variants, 'variant')}"
-        share = f"{size.html / CLIP:.0%} of what Gmail shows"
+        share = f"{size.message / CLIP:.0%} of what Gmail shows"
         output.say(checked.subject)
-        output.say(f"{counted}; at the most {size.html / 1000:.1f} kB of HTML ({share}), {size.wire / 1000:.1f} kB to send\n")
+        output.say(f"{counted}; at the most {size.message / 1000:.1f} kB ({share}), {size.wire / 1000:.1f} kB on the wire\n")
     for rule, holds in RULES.items():
         found = [finding for finding in checked.findings if finding.rule == rule]
         if found:

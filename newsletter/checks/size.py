@@ -13,8 +13,11 @@ CLIP = 102_000
 """Bytes from which Gmail shows no more. It says so nowhere; 102 KB is what senders measure, here in the smaller KB."""
 NEAR = 0.9
 
-Rerender = Callable[[Sequence[Article]], int]
-"""Bytes of HTML that the same edition would have with these articles."""
+CANDIDATES = 8
+"""Articles that are left out by turns to see what each weighs: those with the longest words."""
+
+Weigh = Callable[[Sequence[Article]], int]
+"""Bytes of HTML and text that the same edition would have with these articles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +35,36 @@ class Size:
         return cls(html, head + html + text, len(specimen.content))
 
 
-def check_size(specimen: Specimen, rerender: Rerender) -> list[Finding]:
-    """The HTML part and the message, both without their transfer encoding, against Gmail's limit."""
+def check_size(specimen: Specimen, weigh: Weigh) -> list[Finding]:
+    """The message, without its transfer encoding, against Gmail's limit. What of it Gmail counts is not known: all is."""
     size = Size.of(specimen)
-    found = []
-    for what, number in (("its HTML part", size.html), ("the message", size.message)):
-        if number >= NEAR * CLIP:
-            judged = error if number > CLIP else warning
-            problem = f"{what} has {number / 1000:.1f} kB; Gmail clips at {CLIP / 1000:g} kB"
-            found.append(judged("size", f"[[digest]] {specimen.setting.digest.name}", problem, _advice(specimen, rerender)))
-            break
-    return found
+    if size.message < NEAR * CLIP:
+        return []
+    judged = error if size.message > CLIP else warning
+    html, text = size.html / 1000, (size.message - size.html) / 1000
+    problem = (
+        f"the message has {size.message / 1000:.1f} kB ({html:.1f} of HTML, {text:.1f} of text and headers); "
+        f"Gmail clips at {CLIP / 1000:g} kB"
+    )
+    return [judged("size", f"[[digest]] {specimen.setting.digest.name}", problem, _advice(specimen, weigh))]
 
 
-def _advice(specimen: Specimen, rerender: Rerender) -> str:
-    whole = rerender(specimen.articles)
-    weights = []
-    for article in specimen.articles if len(specimen.articles) > 1 else ():
-        others = [one for one in specimen.articles if one is not article]
-        weights.append((whole - rerender(others), article))
+def _advice(specimen: Specimen, weigh: Weigh) -> str:
+    articles = specimen.articles
+    if len(articles) == 1:
+        return f"shorten the summary of {named(articles[0])}"
+    whole = weigh(articles)
+    longest = sorted(articles, key=lambda one: -len(one.title) - len(one.summary.text))[:CANDIDATES]
+    weights = [(whole - weigh([one for one in articles if one is not candidate]), candidate) for candidate in longest]
     weights.sort(key=lambda pair: -pair[0])
     heaviest = ", ".join(f"{named(article)} ({weight / 1000:.1f} kB)" for weight, article in weights[:3])
-    fewer = f"set limit below {specimen.setting.digest.limit}, or " if len(weights) > 1 else ""
-    return f"{fewer}shorten summaries" + (f"; most weigh {heaviest}" if heaviest else "")
+    return f"{_limit(articles, weigh)}shorten summaries; most weigh {heaviest}"
+
+
+def _limit(articles: Sequence[Article], weigh: Weigh) -> str:
+    """How many of the articles would leave some room."""
+    fits, over = 0, len(articles)
+    while over - fits > 1:
+        middle = (fits + over) // 2
+        fits, over = (middle, over) if weigh(articles[:middle]) < NEAR * CLIP else (fits, middle)
+    return f"set limit to {fits}, or " if fits else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -195,6 +196,12 @@ def test_a_message_that_gmail_clips_names_what_weighs_most(desk: Desk) -> None:
     (finding,) = [one for one in checked.findings if one.rule == "size"]
     assert finding.severity is Severity.ERROR
     assert finding.advice.count("News of long") == 3 and "News of n" not in finding.advice
+    limit = re.match(r"set limit to (\d+),", finding.advice)
+    assert limit
+    desk.set(digest__limit=int(limit[1]))
+    assert desk.check().findings == ()
+    desk.set(digest__limit=int(limit[1]) + 1)
+    assert [one.rule for one in desk.check().findings] == ["size"]
     assert checked.size and checked.size.html > CLIP
 
 
@@ -280,7 +287,7 @@ def test_no_link_leads_the_check_out_of_the_public_folder(desk: Desk) -> None:
     (desk.public / "articles" / "cables").mkdir(parents=True)
     for page in ("index.html", "articles/cables/index.html"):
         (desk.public / page).write_text("x")
-    desk.edit(TXT, "Unsubscribe:", "See https://news.test/../dateline.db Unsubscribe:")
+    desk.edit(TXT, "Unsubscribe:", "See https://news.test/../secret.db Unsubscribe:")
     assert desk.check().findings == ()
 
 
