@@ -131,6 +131,11 @@ def trickles(handler: Handler, batch: list[dict[str, Any]]) -> None:
     handler.close_connection = True
 
 
+def goes_on_and_on(handler: Handler, batch: list[dict[str, Any]]) -> Answer:
+    """A right answer, with more blanks behind it than anybody should read."""
+    return 200, ok(batch)[1] + b" " * 5_000_000, {}
+
+
 def is_cut_off(handler: Handler, batch: list[dict[str, Any]]) -> None:
     content = ok(batch)[1]
     handler.send_response(200)
