@@ -121,13 +121,16 @@ def _refuse_secret(path: Path, lines: dict[Location, int], name: str, instead: s
 def _with_secret_files(root: Path, settings: Settings) -> Settings:
     """The settings with the secrets that files hold."""
     ours = settings.newsletter
-    if ours.smtp_password is None and ours.smtp_password_file:
-        path = root / ours.smtp_password_file
+    for name in ("smtp_password", "api_token"):
+        named = getattr(ours, f"{name}_file")
+        if getattr(ours, name) is not None or not named:
+            continue
+        path = root / named
         try:
-            password = path.read_text("utf-8").strip()
+            secret = path.read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: newsletter.smtp_password_file cannot be read ({error})") from None
-        ours = ours.model_copy(update={"smtp_password": SecretStr(password)})
+            raise ConfigError(f"{path}: newsletter.{name}_file cannot be read ({error})") from None
+        ours = ours.model_copy(update={name: SecretStr(secret)})
     return settings.model_copy(update={"newsletter": ours})
 
 

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from content.waiting import retry_after
 
 if TYPE_CHECKING:
     import requests
@@ -171,7 +172,7 @@ def _post(session: requests.Session, hub: str, topics: list[str], timeout: float
                 return _Answer(f"it answers {status}: it has moved; set its new address", final=True)
             try_again = status in (408, 425, 429) or status >= 500
             reason = f"{status} {reply.reason or ''}".strip()
-            return _Answer(f"it answers {reason}", _retry_after(reply.headers.get("Retry-After", "")), final=not try_again)
+            return _Answer(f"it answers {reason}", retry_after(reply.headers.get("Retry-After", "")), final=not try_again)
     except requests.RequestException as error:
         return _Answer(_explained(error), final=isinstance(error, (requests.URLRequired, ValueError)))
 
@@ -188,15 +189,6 @@ def _explained(error: requests.RequestException) -> str:
         if isinstance(error, requests.ConnectionError)
         else f"it cannot be asked ({type(error).__name__})"
     )
-
-
-def _retry_after(header: str) -> float:
-    """Seconds (RFC 9110 10.2.3), at most a day; 0 when it says nothing of use."""
-    try:
-        seconds = float(header) if header.isdecimal() else parsedate_to_datetime(header).timestamp() - time.time()
-    except (TypeError, ValueError):
-        return 0
-    return min(max(seconds, 0), 86_400)
 
 
 def _shown(hub: str) -> str:

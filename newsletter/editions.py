@@ -100,6 +100,15 @@ class Press:
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """A variant that the next edition would have: what it carries, and how many members would get it."""
+
+    articles: tuple[Article, ...]
+    rendering: Rendering
+    members: int
+
+
+@dataclass(frozen=True, slots=True)
 class Made:
     """What came of making an edition: the edition, or the reason why there is none."""
 
@@ -118,11 +127,24 @@ def explain(press: Press, now: datetime) -> list[Choice]:
 def preview(press: Press, now: datetime) -> tuple[list[Article], Rendering]:
     """What the next edition would look like to a member of all regions; when nothing is new, what the first would."""
     with reading(press.engine) as connection:
-        articles = _chosen(connection, press, now) or _chosen(connection, press, now, afresh=True)
-    if not articles:
-        raise DatelineError(f"{press.digest.name}: there is no published article that it could carry; publish some first")
+        articles = _next(connection, press, now)
     day = press.local_date(now)
     return articles, press.renderer.render(articles, day, press.tokens.slot(f"{press.digest.name}.{day}"))
+
+
+def drafts(press: Press, now: datetime) -> list[Draft]:
+    """Every variant that the next edition (or, as in ``preview``, the first) would have; the one of all regions leads.
+
+    Members whose regions are not in the news get none, and are in no draft.
+    """
+    with reading(press.engine) as connection:
+        articles = _next(connection, press, now)
+        members = dict(Subscribers(connection).preferences(press.digest.name))
+    found: dict[Rendering, Draft] = {}
+    for packed, rendering in _renderings(press, articles, ["", *members], press.local_date(now)).items():
+        number = members.get(packed, 0) + (found[rendering].members if rendering in found else 0)
+        found[rendering] = Draft(tuple(_wanted(articles, packed)), rendering, number)
+    return list(found.values())
 
 
 def make(press: Press, day: date, now: datetime, *, scheduled: bool) -> Made:
@@ -182,10 +204,23 @@ def _taken(ledger: Ledger, name: str, day: date, *, scheduled: bool) -> str:
     return f"{name}: the edition of {day} {was[there.state]}"
 
 
+def _next(connection: Connection, press: Press, now: datetime) -> list[Article]:
+    articles = _chosen(connection, press, now) or _chosen(connection, press, now, afresh=True)
+    if not articles:
+        raise DatelineError(f"{press.digest.name}: there is no published article that it could carry; publish some first")
+    return articles
+
+
 def _chosen(connection: Connection, press: Press, now: datetime, *, afresh: bool = False) -> list[Article]:
     history = History({}, None) if afresh else Ledger(connection).history(press.digest.name)
     choices = choose(Archive(raw(connection)).public(now), press.digest, history, now)
     return [choice.article for choice in choices if choice.included]
+
+
+def _wanted(articles: list[Article], packed: str) -> list[Article]:
+    """The articles for members of these regions (packed)."""
+    places = [region(code) for code in unpacked(packed)]
+    return [article for article in articles if not places or lies_in(article, places)]
 
 
 def _renderings(press: Press, articles: list[Article], preferences: list[str], day: date) -> dict[str, Rendering]:
@@ -194,8 +229,7 @@ def _renderings(press: Press, articles: list[Article], preferences: list[str], d
     shared: dict[tuple[str, ...], Rendering] = {}
     renderings: dict[str, Rendering] = {}
     for packed in preferences:
-        places = [region(code) for code in unpacked(packed)]
-        wanted = [article for article in articles if not places or lies_in(article, places)]
+        wanted = _wanted(articles, packed)
         ids = tuple(article.id for article in wanted)
         if wanted:
             shared[ids] = shared.get(ids) or renderer.render(wanted, day, slot)

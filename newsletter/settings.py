@@ -88,6 +88,8 @@ class NewsletterSettings(Section):
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
     smtp_password_file: Path | None = None
+    api_token: SecretStr | None = None
+    api_token_file: Path | None = None
 
     @field_validator("unsubscribe_path")
     @classmethod
@@ -130,7 +132,7 @@ class NewsletterSettings(Section):
         return self.in_doubt == "resend"
 
 
-SECRETS = ("secret_key", "smtp_password")
+SECRETS = ("secret_key", "smtp_password", "api_token")
 """Settings of ``[newsletter]`` that config.toml must not hold."""
 
 BOUNCE_SECRETS = ("imap_password",)

@@ -9,6 +9,7 @@ import typer
 
 from dateline.cli import output
 from dateline.cli.app import JsonOption, SiteOption, app, open_site, wants_json
+from dateline.cli.digest_check import check
 
 if TYPE_CHECKING:
     from newsletter.editions import Press
@@ -136,3 +137,6 @@ def _write(path: Path, content: bytes) -> None:
         path.write_bytes(content)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+digests.command()(check)

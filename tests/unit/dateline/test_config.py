@@ -48,7 +48,9 @@ def test_an_authors_page_may_have_any_path(tmp_path: Path) -> None:
     assert load(tmp_path).authors["mei"].url == "https://xn--bcher-kva.test/~mei%20%C3%BC"
 
 
-@pytest.mark.parametrize("line", ["smtp_password = 'hunter2hunter2'", "transport = 'smtp://u:hunter2hunter2@h'"])
+@pytest.mark.parametrize(
+    "line", ["smtp_password = 'hunter2hunter2'", "api_token = 'hunter2hunter2'", "transport = 'smtp://u:hunter2hunter2@h'"]
+)
 def test_a_secret_in_the_file_is_refused_and_not_repeated(tmp_path: Path, line: str) -> None:
     said = problem(tmp_path, f"[newsletter]\n{line}")
     assert ":2:" in said and "DATELINE_NEWSLETTER__" in said and "hunter2" not in said
@@ -68,8 +70,10 @@ def test_secrets_come_from_files_too_and_never_show(tmp_path: Path, monkeypatch:
     (tmp_path / "config.toml").write_text("")
     (tmp_path / "secret").write_text("hunter2hunter2\n")
     monkeypatch.setenv("DATELINE_NEWSLETTER__SMTP_PASSWORD_FILE", "secret")
+    monkeypatch.setenv("DATELINE_NEWSLETTER__API_TOKEN_FILE", "secret")
     monkeypatch.setenv("DATELINE_NEWSLETTER__SMTP_USER", "news")
     settings = load(tmp_path)
+    assert settings.newsletter.api_token and settings.newsletter.api_token.get_secret_value() == "hunter2hunter2"
     assert settings.newsletter.smtp_password and settings.newsletter.smtp_password.get_secret_value() == "hunter2hunter2"
     assert "hunter2" not in repr(settings)
 

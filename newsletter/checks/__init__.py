@@ -1,0 +1,1 @@
+"""The checks that a digest must pass before it may go, one subject a module."""

@@ -1,0 +1,1 @@
+"""Mail providers that take messages over HTTP, one a module."""
