@@ -72,8 +72,21 @@ def open_transport(root: Path, site: SiteSettings, settings: NewsletterSettings)
     address = TransportAddress.parse(settings.transport)
     if address.scheme == "maildir":
         return MaildirTransport(root / address.folder)
+    if not address.is_smtp:
+        return _provider(settings, address, ca_file)
     servers = [_server(settings, settings.transport)]
     return SmtpTransport(servers, hello=site.host, timeout=settings.timeout_seconds, ca_file=ca_file)
+
+
+def _provider(settings: NewsletterSettings, address: TransportAddress, ca_file: Path | None) -> Transport:
+    from newsletter.providers.postmark import PostmarkApi
+    from newsletter.providers.transport import ProviderTransport
+
+    token = settings.api_token.get_secret_value() if settings.api_token else ""
+    api = PostmarkApi(
+        token, base_url=address.api_url, stream=settings.message_stream, timeout=settings.timeout_seconds, ca_file=ca_file
+    )  # fmt: skip
+    return ProviderTransport(api, settings.batch_size)
 
 
 def _server(

@@ -32,7 +32,7 @@ def _transport(url: str) -> str:
 
 
 def _smtp(url: str) -> str:
-    if not TransportAddress.parse(url).host:
+    if not TransportAddress.parse(url).is_smtp:
         raise ValueError("must be smtp://, smtp+starttls:// or smtps://HOST[:PORT]")
     return url
 
@@ -88,6 +88,8 @@ class NewsletterSettings(Section):
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
     smtp_password_file: Path | None = None
+    batch_size: int = Field(50, ge=1, le=500)
+    message_stream: str = Field("broadcast", pattern=r"^[A-Za-z0-9_-]{1,100}$")
     api_token: SecretStr | None = None
     api_token_file: Path | None = None
 

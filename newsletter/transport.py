@@ -165,7 +165,10 @@ class Single:
 
 @dataclass(frozen=True, slots=True)
 class TransportAddress:
-    """Where messages go: ``smtp://host:25``, ``smtp+starttls://host:587``, ``smtps://host:465``, ``maildir:folder``."""
+    """Where messages go: ``smtp://host:25``, ``smtp+starttls://host:587``, ``smtps://host:465``, ``maildir:folder``,
+
+    ``postmark:`` or, for a server that speaks its protocol, ``postmark+https://host``.
+    """
 
     scheme: str
     host: str = ""
@@ -180,8 +183,10 @@ class TransportAddress:
         scheme, colon, rest = url.partition(":")
         if colon and scheme == "maildir" and rest.strip("/"):
             return cls("maildir", folder=rest)
+        if url == "postmark:":
+            return cls("postmark+https", "api.postmarkapp.com", 443)
         if scheme not in _PORTS:
-            raise ValueError("must be smtp://, smtp+starttls:// or smtps://HOST[:PORT], or maildir:FOLDER")
+            raise ValueError("must be smtp://, smtp+starttls:// or smtps://HOST[:PORT], postmark:, or maildir:FOLDER")
         try:
             parts = urlsplit(url)
             port = parts.port or _PORTS[scheme]
@@ -194,5 +199,15 @@ class TransportAddress:
     def __str__(self) -> str:
         return f"maildir:{self.folder}" if self.folder else f"{self.scheme}://{self.host}:{self.port}"
 
+    @property
+    def is_smtp(self) -> bool:
+        return self.scheme.startswith("smtp")
 
-_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+    @property
+    def api_url(self) -> str:
+        """Where a provider's API is."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme.partition('+')[2]}://{host}:{self.port}"
+
+
+_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465, "postmark+https": 443, "postmark+http": 80}

@@ -28,6 +28,7 @@ class Server:
     """An SMTP server's handler. ``plan`` gives the reply to DATA for a recipient, attempt by attempt."""
 
     def __init__(self) -> None:
+        self.address = ""
         self.taken: list[str] = []
         self.ids: list[str] = []
         self.senders: list[str] = []
@@ -59,7 +60,7 @@ class Desk:
 
     def __init__(self, folder: Path, server: Server, **settings: object) -> None:
         self.now = NOW
-        transport = {"transport": server.address, "postal_address": "1 Test Street"} | settings  # type: ignore[attr-defined]
+        transport = {"transport": server.address, "postal_address": "1 Test Street"} | settings
         self.press = Press(
             ROOT, open_store(folder / "dateline.db"), SiteSettings(title="Test", url="https://news.test"),
             NewsletterSettings(**transport), DigestSettings(name="daily", title="Daily"), Tokens("0123456789abcdef0123"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mailroom import Desk, Server
 from provider import (
     Answer,
     Handler,
@@ -28,7 +29,9 @@ from provider import (
     outcomes,
     trickles,
 )
+from pydantic import SecretStr
 
+from newsletter.ledger import DeliveryState
 from newsletter.providers.postmark import TOGETHER, BatchInDoubtError, PostmarkApi
 from newsletter.transport import LostReplyError, Message, TransportError
 
@@ -43,6 +46,19 @@ def provider() -> Iterator[Provider]:
         made.url = f"http://127.0.0.1:{server.server_port}"
         yield made
         server.shutdown()
+
+
+@pytest.fixture
+def desk(provider: Provider, tmp_path: Path) -> Callable[..., Desk]:
+    """Makes a site that sends through the provider."""
+
+    def make(**settings: object) -> Desk:
+        transport = f"postmark+{provider.url}"
+        made = Desk(tmp_path, Server(), transport=transport, api_token=SecretStr(TOKEN), **settings)
+        made.report("first")
+        return made
+
+    return make
 
 
 @pytest.fixture
@@ -308,3 +324,36 @@ def test_a_certificate_that_is_not_trusted_ends_it_before_anything_is_written(tm
         assert outcomes(api.send(letters(1))) == ["accepted"]
         api.close()
         server.shutdown()
+
+
+# As the transport of a digest
+
+
+def test_a_digest_goes_out_in_batches_and_each_recipient_has_an_outcome(provider: Provider, desk: Callable[..., Desk]) -> None:
+    """Invariants 4 and 5."""
+    there = desk(batch_size=3)
+    members = [f"m{number}@example.com" for number in range(8)]
+    there.join(*members)
+    account = there.send(there.edition())
+    assert account.finished and account.balance == {DeliveryState.SENT: 8}
+    assert sorted(provider.recipients) == sorted(members) and len(provider.requests) == 3
+
+
+def test_an_unanswered_batch_is_in_doubt_and_sent_again_once(provider: Provider, desk: Callable[..., Desk]) -> None:
+    """Invariants 2, 3 and 8."""
+    there = desk(batch_size=4)
+    there.join(*(f"m{number}@example.com" for number in range(6)))
+    provider.plan = [drops]
+    account = there.send(there.edition())
+    assert account.finished and account.balance == {DeliveryState.SENT: 6}
+    assert account.sheet.doubted == 4
+
+
+def test_a_batch_of_a_provider_that_lets_nobody_in_stays_in_the_ledger(provider: Provider, desk: Callable[..., Desk]) -> None:
+    there = desk()
+    there.join("ann@example.com")
+    provider.plan = [answering(401, {"ErrorCode": 10, "Message": "Bad or missing server token"})]
+    edition = there.edition()
+    with pytest.raises(TransportError, match="let us in"):
+        there.send(edition)
+    assert there.send(edition).balance == {DeliveryState.SENT: 1}
