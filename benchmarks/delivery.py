@@ -46,10 +46,12 @@ def options() -> argparse.Namespace:
     parser.add_argument("--sink", choices=["smtp-sink", "fast", "postfix"], action="append", help="repeatable")
     parser.add_argument("--delay", type=float, default=0, help="milliseconds before every reply; fast sink only")
     parser.add_argument("--members", type=int, help="one edition to so many members")
-    parser.add_argument("--memory", action="store_true", help="peak memory at 100,000 and 1,000,000 recipients")
+    parser.add_argument("--memory", type=int, nargs="*", help="peak memory at so many recipients (100000 1000000)")
     parser.add_argument("--only", action="append", help="only this sender; repeatable")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
+    if chosen.memory is not None:
+        chosen.memory = chosen.memory or [100_000, 1_000_000]
     chosen.sink = chosen.sink or (["fast"] if chosen.delay or chosen.memory else ["smtp-sink", "fast"])
     if chosen.delay and chosen.sink != ["fast"]:
         parser.error("--delay works with --sink fast only")
@@ -179,10 +181,10 @@ def send_to_all(bench: Bench) -> dict[str, object]:
 
 
 def weigh(bench: Bench) -> dict[str, object]:
-    """The sender's peak memory for a hundred thousand recipients and for a million."""
-    runs = {members: bench.run(bench.chosen.sink[0], OURS, members) for members in (100_000, 1_000_000)}
+    """The sender's peak memory for so many recipients and for so many more."""
+    runs = {members: bench.run(bench.chosen.sink[0], OURS, members) for members in bench.chosen.memory}
     if not bench.chosen.json:
-        print(f"\n{heading(bench, bench.chosen.sink[0], 1_000_000)} and a tenth of them")
+        print(f"\n{heading(bench, bench.chosen.sink[0], max(runs))} and fewer")
         for members, run in runs.items():
             print(f"{members:>10,} recipients: peak {run.peak:.1f} MB, {run.rate:,.0f} messages a second, {run.whole:.1f} s")
     return {str(members): asdict(run) for members, run in runs.items()}

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the real programs that tests use, from Debian's packages, when this runs as root and they are missing:
-# Postfix for its smtp-sink, newsboat as a feed reader, Chromium to see what people see, nginx and Caddy as web servers.
+# Postfix itself and its smtp-sink, newsboat as a feed reader, Chromium to see what people see, nginx and Caddy as web servers.
 set -eu
 
 missing=""

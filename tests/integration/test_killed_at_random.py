@@ -162,9 +162,11 @@ def test_a_disk_that_fills_stops_nobody_for_good(tmp_path: Path) -> None:
         sender = stage.start()
         assert stage.server.wait_for(20, 20)
         with filled(disk):
-            stage.server.wait_for(len(stage.members), 4)
+            patience = time.monotonic() + 3
+            while time.monotonic() < patience and not sender.has_ended():
+                time.sleep(0.02)
             stuck = stage.server.taken
-            code = sender.wait(1) if sender.has_ended() else None
+            code = sender.wait() if sender.has_ended() else None
         print(f"the disk was full after 20 messages and something; {stuck} were sent by then, exit code {code}")
         assert stuck < len(stage.members), "the disk was never too small"
         if code is None:
@@ -219,9 +221,9 @@ def filled(disk: Path) -> Iterator[None]:
 
 def test_a_backup_taken_in_the_middle_of_a_send_can_be_sent_on(tmp_path: Path) -> None:
     """Invariant 42: only what went out after the backup began goes out again, and nobody gets a third copy."""
-    with staged(tmp_path, 800) as stage:
+    with staged(tmp_path, 500) as stage:
         sender = stage.start()
-        assert stage.server.wait_for(300, 20)
+        assert stage.server.wait_for(200, 20)
         before = stage.server.copies()
         backup = tmp_path / "backup.db"
         back_up(stage.site.database, backup)
@@ -249,16 +251,16 @@ def back_up(source: Path, target: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_sender_that_is_asked_to_stop_finishes_what_is_on_the_wire(tmp_path: Path, number: signal.Signals) -> None:
     """Invariant 33."""
-    with staged(tmp_path, 600) as stage:
+    with staged(tmp_path, 500) as stage:
         with subprocess.Popen(
             stage.site.command(*SEND), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as sender:
-            assert stage.server.wait_for(150, 20)
+            assert stage.server.wait_for(100, 20)
             sender.send_signal(number)
             asked = time.monotonic()
             _, complaints = sender.communicate(timeout=30)
         assert time.monotonic() - asked < 10 and "Traceback" not in complaints
-        assert 150 <= len(stage.server.copies()) < len(stage.members), "it did not stop in the middle"
+        assert 100 <= len(stage.server.copies()) < len(stage.members), "it did not stop in the middle"
         assert stage.site.balance()["sent"] == len(stage.server.copies()) and is_whole(stage.site)
         stage.finish()
         stage.check(kills=0)
