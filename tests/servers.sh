@@ -1,10 +1,12 @@
 #!/bin/sh
 # Installs the real programs that tests use, from Debian's packages, when this runs as root and they are missing:
-# Postfix itself and its smtp-sink, newsboat as a feed reader, Chromium to see what people see, nginx and Caddy as web servers.
+# Postfix itself and its smtp-sink, a C compiler for a faster one, newsboat as a feed reader, Chromium to see what people
+# see, nginx and Caddy as web servers.
 set -eu
 
 missing=""
 [ -x /usr/sbin/smtp-sink ] || missing="$missing postfix"
+command -v cc >/dev/null || missing="$missing gcc libc6-dev"
 command -v newsboat >/dev/null || missing="$missing newsboat"
 command -v chromium >/dev/null || missing="$missing chromium fonts-liberation"
 [ -x /usr/sbin/nginx ] && [ -e /usr/lib/nginx/modules/ngx_http_brotli_static_module.so ] ||
