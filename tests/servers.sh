@@ -1,12 +1,13 @@
 #!/bin/sh
 # Installs the real programs that tests use, from Debian's packages, when this runs as root and they are missing:
 # Postfix for its smtp-sink and its bounces, Dovecot as the IMAP server that keeps them, newsboat as a feed reader, Chromium to
-# see what people see, nginx and Caddy as web servers, SpamAssassin and OpenDKIM as receivers of mail have them.
+# see what people see, nginx and Caddy as web servers, a C compiler for a fast sink, SpamAssassin and OpenDKIM as receivers of mail have them.
 set -eu
 
 missing=""
 [ -x /usr/sbin/smtp-sink ] || missing="$missing postfix"
 [ -x /usr/sbin/dovecot ] || missing="$missing dovecot-imapd"
+command -v cc >/dev/null || missing="$missing gcc libc6-dev"
 command -v newsboat >/dev/null || missing="$missing newsboat"
 command -v chromium >/dev/null || missing="$missing chromium fonts-liberation"
 [ -x /usr/sbin/nginx ] && [ -e /usr/lib/nginx/modules/ngx_http_brotli_static_module.so ] ||
