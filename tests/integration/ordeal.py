@@ -11,6 +11,7 @@ from mailroom import Desk
 from rogue import Rogue
 
 from content.database import reading
+from newsletter.balance import balance
 from newsletter.ledger import DeliveryState, Edition, Ledger
 from newsletter.sending import Account
 from newsletter.settings import NewsletterSettings
@@ -51,7 +52,7 @@ def copies_of(members: Sequence[str], **others: int) -> Counter[str]:
 
 def states(desk: Desk, edition: Edition) -> set[DeliveryState]:
     with reading(desk.press.engine) as connection:
-        return set(Ledger(connection).balance(edition))
+        return set(balance(connection, edition, desk.now).counts)
 
 
 def balances(account: Account) -> bool:

@@ -163,8 +163,8 @@ def test_a_refusal_of_one_recipient_fails_him_alone(desk: Desk, rogue: Rogue, mo
     account = desk.send(desk.edition())
     assert account.finished and balances(account)
     assert rogue.copies() == copies_of(MEMBERS, **{VICTIM: 0})
-    assert [(email, state) for email, state, _ in account.troubles] == [(VICTIM, DeliveryState.FAILED)]
-    assert reply in account.troubles[0][2] and rogue.sins == []
+    assert [(one.email, one.state) for one in account.troubles] == [(VICTIM, DeliveryState.FAILED)]
+    assert reply in account.troubles[0].reply and rogue.sins == []
 
 
 def test_an_address_that_does_not_exist_is_not_mailed_again(desk: Desk, rogue: Rogue) -> None:
