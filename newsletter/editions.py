@@ -21,6 +21,7 @@ from newsletter.message import Letter, Recipient, Sender
 from newsletter.rendering import Renderer, Rendering
 from newsletter.settings import DigestSettings, NewsletterSettings
 from newsletter.subscribers import Subscribers, unpacked
+from newsletter.suppression import Suppressions
 from newsletter.tokens import Tokens
 
 
@@ -99,6 +100,9 @@ def make(press: Press, day: date, now: datetime, *, scheduled: bool) -> Made:
     the date up again; a run by hand may.
     """
     name = press.digest.name
+    with writing(press.engine) as connection:
+        # Whose suppression is over is a recipient again.
+        Suppressions(connection, press.tokens.key).expire(now)
     with reading(press.engine) as connection:
         if reason := _taken(Ledger(connection), name, day, scheduled=scheduled):
             return Made(None, reason)
