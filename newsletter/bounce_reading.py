@@ -18,7 +18,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
 
-from newsletter.diagnosis import Cause, Diagnosis, diagnose
+from newsletter.diagnosis import Diagnosis, diagnose
 
 LONGEST = 20_000_000
 """Bytes of a message that is looked into; no report is that long."""
@@ -70,7 +70,7 @@ def read(content: bytes) -> Report:
         texts = list(_texts(message))
         raw = content[:_SEARCHED].decode("utf-8", "replace")
         searched = "\n".join([raw, *texts])[: 2 * _SEARCHED].replace("\r\n", "\n")
-        excerpt = " ".join((texts[0] if texts else "")[:LONGEST_FIELD].replace("\0", " ").split())[:1000]
+        excerpt = _storable(texts[0][:LONGEST_FIELD] if texts else "")[:1000]
         return Report(kind, words, failures, _header(message, "Subject"), _date(message), searched, excerpt)
     except Exception as error:  # Python's email package raises whatever a strange message leads it to.
         return Report(Kind.STRANGE, f"cannot be read ({type(error).__name__})")
@@ -145,10 +145,8 @@ def _old_bounce(content: bytes) -> Understood:
     if not lasting:
         return (Kind.HARMLESS, "warning of a delay", ()) if passing else (Kind.STRANGE, "not recognised", ())
     # What was returned stands behind the server's own words, and could itself speak of full mailboxes.
-    words = " ".join(_RETURNED.split(next(_texts(message), "")[:LONGEST_FIELD])[0].replace("\0", " ").split())[:1000]
+    words = _storable(_RETURNED.split(next(_texts(message), "")[:LONGEST_FIELD])[0])[:1000]
     diagnosis = diagnose(words)
-    if diagnosis.code.startswith("4") and diagnosis.cause is Cause.GONE:
-        diagnosis = Diagnosis(Cause.PASSING, diagnosis.code, diagnosis.words)
     return (
         Kind.FAILURE,
         "bounce",
@@ -231,9 +229,12 @@ def _header(message: Message, name: str) -> str:
     value = str(message.get(name, ""))[:LONGEST_FIELD]
     with suppress(LookupError, ValueError):
         value = str(make_header(decode_header(value)))
-    # Raw 8-bit letters arrive as lone surrogates.
-    value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", " ")
-    return " ".join(value.split())
+    return _storable(value)
+
+
+def _storable(text: str) -> str:
+    """A text in one line, without what no database keeps: NUL, and halves of letters (some charsets decode to them)."""
+    return " ".join(text.encode("utf-8", "replace").decode("utf-8").replace("\0", " ").split())
 
 
 def _date(message: Message) -> datetime | None:

@@ -154,6 +154,7 @@ def make(press: Press, day: date, now: datetime, *, scheduled: bool) -> Made:
     the date up again; a run by hand may.
     """
     name = press.digest.name
+    # Whose suppression is over is a recipient again.
     press.bounces.expire(now)
     with reading(press.engine) as connection:
         if reason := _taken(Ledger(connection), name, day, scheduled=scheduled):

@@ -14,8 +14,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, null, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, insert, null, or_, select, update
 
+from content.database import Instant
 from newsletter.subscribers import Standing, address_key
 from newsletter.tables import subscribers, suppressions
 
@@ -23,6 +24,14 @@ _PURPOSE = b"dateline.suppression\0"
 _LONGEST = 1000
 """Characters of evidence that are kept of each text."""
 _ADDRESS = re.compile(r"[^\s<>\"'(),:;=@\[\]]+@(?=[\w\[])")
+
+
+# Made once: an import asks for each of its lines.
+_HOLDS = select(suppressions.c.id, suppressions.c.expires_at).where(
+    suppressions.c.address_hash == bindparam("hashed"),
+    suppressions.c.lifted_at.is_(None),
+    or_(suppressions.c.expires_at.is_(None), suppressions.c.expires_at > bindparam("now", type_=Instant())),
+)
 
 
 class Reason(StrEnum):
@@ -82,8 +91,8 @@ class Suppressions:
         hashed = self.hash(email)
         self.expire(now, hashed)
         member = self._member(email)
-        same = (self._holding(hashed, now), suppressions.c.reason == reason)
-        there = self._connection.execute(select(suppressions.c.id, suppressions.c.expires_at).where(*same)).one_or_none()
+        same = _HOLDS.where(suppressions.c.reason == reason)
+        there = self._connection.execute(same, {"hashed": hashed, "now": now}).one_or_none()
         if there is None:
             self._connection.execute(insert(suppressions).values(
                 address_hash=hashed, subscriber_id=member.id if member else None, reason=reason, created_at=now,
@@ -113,8 +122,7 @@ class Suppressions:
 
     def holds(self, email: str, now: datetime) -> bool:
         """Whether an address must not be mailed."""
-        query = select(suppressions.c.id).where(self._holding(self.hash(email), now)).limit(1)
-        return self._connection.execute(query).first() is not None
+        return self._connection.execute(_HOLDS, {"hashed": self.hash(email), "now": now}).first() is not None
 
     def all(self, *, lifted: bool = False) -> Iterator[Suppression]:
         """Those that hold, the newest first; with ``lifted`` all there ever were."""
@@ -132,10 +140,6 @@ class Suppressions:
     def _member(self, email: str) -> Any:
         query = select(subscribers.c.id, subscribers.c.state).where(subscribers.c.email_key == address_key(email))
         return self._connection.execute(query).one_or_none()
-
-    def _holding(self, hashed: str, now: datetime) -> ColumnElement[bool]:
-        ends = or_(suppressions.c.expires_at.is_(None), suppressions.c.expires_at > now)
-        return and_(suppressions.c.address_hash == hashed, suppressions.c.lifted_at.is_(None), ends)
 
     def _lift(self, which: ColumnElement[bool], why: str, now: datetime) -> int:
         change = update(suppressions).where(which).values(lifted_at=now, lifted_why=why[:_LONGEST])

@@ -25,6 +25,7 @@ def demo(context: typer.Context, site: SiteOption = None, as_json: JsonOption = 
     from dateline.site import Site, lay_out
     from newsletter.editions import preview
     from newsletter.subscribers import Subscribers
+    from newsletter.suppression import Suppressions
 
     root = root_of(context, site)
     if not (root / FILE_NAME).exists():
@@ -41,9 +42,11 @@ def demo(context: typer.Context, site: SiteOption = None, as_json: JsonOption = 
     with output.progress() as progress:
         published = place.publish([], clock.now(), progress)
     output.print_problems(published.report.problems)
+    key = place.tokens.key
     with writing(place.engine) as connection:
+        members = Subscribers(connection, Suppressions(connection, key))
         for email, regions in READERS:
-            Subscribers(connection).join(email, origin="demo", now=clock.now(), confirmed=True, regions=resolve(regions)[0])
+            members.join(email, origin="demo", now=clock.now(), confirmed=True, regions=resolve(regions)[0])
     press = place.press(place.settings.digest[0])
     accounts, reason = send_editions(place, press, threading.Event())
     public = root / place.settings.feeds.folder

@@ -12,7 +12,7 @@ from rogue import Rogue
 
 from content.database import reading
 from newsletter.balance import balance
-from newsletter.ledger import DeliveryState, Edition, Ledger
+from newsletter.ledger import DeliveryState, Edition
 from newsletter.sending import Account
 from newsletter.settings import NewsletterSettings
 from newsletter.transport import TransportError

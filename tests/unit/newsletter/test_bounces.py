@@ -129,6 +129,24 @@ def test_a_full_mailbox_day_after_day_pauses_the_address_and_then_gives_it_anoth
     assert returns.arrive("postfix-mailbox-full", NOW + timedelta(days=32)).outcome is Outcome.COUNTED
 
 
+def test_who_is_given_another_chance_by_hand_starts_afresh(returns: Returns) -> None:
+    for day in range(4):
+        returns.arrive("postfix-mailbox-full", NOW + timedelta(days=day))
+    assert returns.lift() == 1
+    assert returns.arrive("postfix-mailbox-full", NOW + timedelta(days=4)).outcome is Outcome.COUNTED
+
+
+def test_of_a_report_of_several_recipients_the_members_own_line_counts(returns: Returns) -> None:
+    content = returns.sample("report-of-two-recipients", **{"@ADDRESS@": "x@other.test"})
+    mine = content.replace(b"carol@elsewhere.test", BOB.encode())
+    assert returns.bounces.take(mine, NOW).outcome is Outcome.SUPPRESSED
+
+
+def test_where_no_line_is_the_members_the_mildest_counts(returns: Returns) -> None:
+    content = returns.sample("report-of-two-recipients", **{"@ADDRESS@": "x@other.test"})
+    assert returns.bounces.take(content, NOW).outcome is Outcome.COUNTED
+
+
 def test_soft_bounces_far_apart_never_add_up(returns: Returns) -> None:
     """Twelve in a year, one every thirty days, weigh less than three in a row."""
     outcomes = {returns.arrive("postfix-mailbox-full", NOW + timedelta(days=30 * month)).outcome for month in range(12)}
@@ -291,11 +309,20 @@ def test_suppression_knows_an_address_in_any_case_and_only_under_its_key(returns
         assert "bob" not in ours.hash(BOB)
 
 
-@pytest.mark.parametrize("junk", [b"k\xf6nnte \xff\xfe", b"nul \0 here", "ключ 键".encode(), b"=?utf-8?q?=00=0D=0A?="])
+@pytest.mark.parametrize(
+    "junk", [b"k\xf6nnte \xff\xfe", b"nul \0 here", "ключ 键".encode(), b"=?utf-8?q?=00=0D=0A?=", b"=?utf-7?q?+2AA-?="]
+)
 def test_strange_letters_in_a_report_are_kept_as_far_as_they_can_be(returns: Returns, junk: bytes) -> None:
     content = returns.sample("postfix-user-unknown").replace(b"virtual mailbox table", junk)
     assert returns.bounces.take(content, NOW).outcome is Outcome.SUPPRESSED
     assert "\0" not in returns.suppressions()[0].evidence.diagnostic
+
+
+def test_text_in_a_charset_of_half_letters_is_kept_as_far_as_it_can_be(returns: Returns) -> None:
+    plain = b"Content-Type: text/plain; charset=us-ascii\n\n"
+    content = returns.sample("postfix-user-unknown").replace(plain, b"Content-Type: text/plain; charset=utf-7\n\nsorry +2AA- ")
+    assert returns.bounces.take(content, NOW).outcome is Outcome.SUPPRESSED
+    assert returns.suppressions()[0].evidence.excerpt.startswith("sorry ? This is the mail system")
 
 
 @pytest.mark.parametrize(
