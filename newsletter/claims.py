@@ -7,6 +7,7 @@ at most one message a connection; everything else it held goes back into the que
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -14,12 +15,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, and_, bindparam, case, insert, literal, or_, select, text, update
+from sqlalchemy import Connection, Engine, and_, case, insert, literal, select, text, update
 
 from content.database import raw, stored, writing
 from newsletter import holder
 from newsletter.ledger import DeliveryState, Edition, EditionState, Ledger
-from newsletter.tables import OPEN_SQL, deliveries, senders, subscribers
+from newsletter.tables import OPEN_SQL, deliveries, senders
 from newsletter.transport import Delivery
 
 LEASE_SECONDS = 300
@@ -44,6 +45,17 @@ class Settlement:
     doubted: bool = False
 
 
+_FREE = f"""
+SELECT id FROM deliveries WHERE edition_id = ? AND holder IS NULL AND {OPEN_SQL} AND next_attempt IS NULL
+ORDER BY id LIMIT ?"""  # noqa: S608 (our own words)
+_DUE = f"""
+SELECT id FROM deliveries WHERE edition_id = ? AND holder IS NULL AND {OPEN_SQL} AND next_attempt <= ?
+ORDER BY next_attempt, id LIMIT ?"""  # noqa: S608 (our own words)
+_HOLD = "UPDATE deliveries SET holder = ? WHERE id IN (SELECT value FROM json_each(?))"
+_HELD = """
+SELECT deliveries.id, public_id, deliveries.email, variant_id, attempts
+FROM deliveries JOIN subscribers ON subscribers.id = subscriber_id
+WHERE deliveries.id IN (SELECT value FROM json_each(?)) ORDER BY next_attempt, deliveries.id"""
 _SETTLE = """
 UPDATE deliveries SET state = ?, attempts = ?, reply = ?, next_attempt = ?, doubts = doubts + ?, holder = NULL, ahead = 0,
     changed_at = ?
@@ -100,23 +112,14 @@ class Claims:
         with writing(self._engine) as connection:
             if Ledger(connection).state(self._edition) is not EditionState.SENDING:
                 return []
-            free = and_(deliveries.c.edition_id == self._edition.id, deliveries.c.holder.is_(None), text(OPEN_SQL))
-            due = or_(deliveries.c.next_attempt.is_(None), deliveries.c.next_attempt <= now)
-            chosen = select(deliveries.c.id).where(free, due).order_by(deliveries.c.next_attempt, deliveries.c.id).limit(limit)
-            ids = list(connection.execute(chosen).scalars())
-            connection.execute(
-                update(deliveries).where(deliveries.c.id == bindparam("one")).values(holder=self.id),
-                [{"one": one} for one in ids],
-            ) if ids else None
-            query = (
-                select(
-                    deliveries.c.id, subscribers.c.public_id, deliveries.c.email, deliveries.c.variant_id, deliveries.c.attempts
-                )
-                .join(subscribers)
-                .where(deliveries.c.id.in_(ids))
-                .order_by(deliveries.c.id)
-            )  # fmt: skip
-            return [Delivery(*row) for row in connection.execute(query)]
+            database = raw(connection)
+            ids = [row[0] for row in database.execute(_FREE, (self._edition.id, limit))]
+            if len(ids) < limit:
+                # What waited for its time comes behind all others.
+                ids += [row[0] for row in database.execute(_DUE, (self._edition.id, stored(now), limit - len(ids)))]
+            listed = json.dumps(ids)
+            database.execute(_HOLD, (self.id, listed))
+            return [Delivery(*row) for row in database.execute(_HELD, (listed,))]
 
     def record(
         self, settlements: Sequence[Settlement], begun: Sequence[Delivery], ahead: Sequence[Delivery], now: datetime
@@ -129,8 +132,7 @@ class Claims:
         database = self._database()
         database.execute("BEGIN IMMEDIATE")
         try:
-            for one in settlements:
-                self._settle(database, one, at)
+            self._settle(database, settlements, at)
             allowed = set()
             for delivery in begun:
                 if database.execute(_BEGIN, (at, delivery.id, self.id, self._wanted)).rowcount:
@@ -157,13 +159,17 @@ class Claims:
         if self._log >= 0:
             _sync(self._log)
 
-    def _settle(self, database: sqlite3.Connection, one: Settlement, at: str) -> None:
-        words, mine = one.words[:1000], (one.delivery.id, self.id)
-        if one.doubted and self._resend:
-            database.execute(_RESEND_ONCE, (one.attempts, words, at, at, *mine))
-            return
-        later = one.next_attempt and stored(one.next_attempt)
-        database.execute(_SETTLE, (one.state.value, one.attempts, words, later, one.doubted, at, *mine))
+    def _settle(self, database: sqlite3.Connection, settlements: Sequence[Settlement], at: str) -> None:
+        plain = []
+        for one in settlements:
+            words, mine = one.words[:1000], (one.delivery.id, self.id)
+            if one.doubted and self._resend:
+                database.execute(_RESEND_ONCE, (one.attempts, words, at, at, *mine))
+            else:
+                later = one.next_attempt and stored(one.next_attempt)
+                plain.append((one.state.value, one.attempts, words, later, one.doubted, at, *mine))
+        if plain:
+            database.executemany(_SETTLE, plain)
 
     def beat(self, now: datetime, sent: int, rate: float) -> EditionState:
         """A sign of life, with the number sent and messages a second; returns what the edition's state is."""

@@ -136,7 +136,8 @@ class SmtpTransport:
                 self._selector.unregister(session.socket)
             return
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if session.wants_to_write else 0)
-        if self._selector.get_key(session.socket).events != wanted:
+        if session.watched != wanted:
+            session.watched = wanted
             self._selector.modify(session.socket, wanted, session)
 
     def _expire(self, now: float) -> None:
@@ -276,7 +277,8 @@ class SmtpTransport:
         session = Session(opened, self)
         session.moved_at = now
         self._sessions[session] = line
-        self._selector.register(session.socket, selectors.EVENT_READ, session)
+        session.watched = selectors.EVENT_READ
+        self._selector.register(session.socket, session.watched, session)
 
     def _put_off(self, line: _Line, now: float) -> None:
         line.failures += 1

@@ -16,7 +16,7 @@ from newsletter.smtp_opening import Opened, said, words_of
 from newsletter.transport import Delivery, Message
 
 _LONGEST_REPLY = 16_384
-_REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
+_REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])([^\r]*))?\r?")
 
 
 class Step(Enum):
@@ -31,6 +31,9 @@ class Step(Enum):
     """The end of a message that was not sent, because its recipient had been refused (RFC 2920 3.1)."""
     RSET = auto()
     QUIT = auto()
+
+
+_ENVELOPE = (Step.MAIL, Step.RCPT, Step.DATA)
 
 
 class Owner(Protocol):
@@ -55,7 +58,10 @@ class Session:
         self.is_open = True
         self.moved_at = 0.0
         """When something last went or came, on the owner's clock."""
+        self.watched = 0
+        """What the owner waits for: a selector's mask."""
         self._owner = owner
+        self._is_encrypted = isinstance(opened.socket, ssl.SSLSocket)
         self._pipelines = "pipelining" in opened.offers
         self._expected: deque[Step] = deque()
         self._commands: deque[tuple[Step, bytes]] = deque()
@@ -112,7 +118,7 @@ class Session:
         self._expected.append(Step.END)
         behind = self._envelope(*following) if following else b""
         self._end_at = len(behind)
-        self._write(b"".join((*message.pieces, b".\r\n", behind)))
+        self._write(*message.pieces, b".\r\n" + behind)
 
     def drop(self) -> None:
         """Closes the connection at once, without a word. Nothing may be on the wire."""
@@ -155,9 +161,12 @@ class Session:
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
         except OSError as error:
-            # Its answer may have come before it closed.
-            self.can_read()
-            self.give_up(f"the connection broke ({words_of(error)})")
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        # Its answer may have come before it closed.
+        self.can_read()
+        self.give_up(f"the connection broke ({words_of(error)})")
 
     def can_read(self) -> None:
         """Reads what has come and acts on every whole reply."""
@@ -165,10 +174,11 @@ class Session:
             while self.is_open:
                 received = self.socket.recv(65_536)
                 self._in += received
-                self._parse()
+                if received:
+                    self._parse()
                 if not received:
                     self.give_up("the server closed the connection")
-                elif len(received) < 65_536 and not isinstance(self.socket, ssl.SSLSocket):
+                elif len(received) < 65_536 and not self._is_encrypted:
                     break
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
@@ -176,28 +186,33 @@ class Session:
             self.give_up(f"the connection broke ({words_of(error)})")
 
     def _parse(self) -> None:
-        while self.is_open and (end := self._in.find(b"\n")) >= 0:
-            line = bytes(self._in[: end + 1]).rstrip(b"\r\n")
-            del self._in[: end + 1]
+        *lines, rest = bytes(self._in).split(b"\n")
+        self._in = bytearray(rest)
+        for line in lines:
             match = _REPLY_LINE.fullmatch(line)
             if match is None or not (self._expected or match[1] == b"421"):
                 self.give_up(f"the server talks no SMTP ({line[:60].decode('ascii', 'replace')!r})")
+            elif match[2] == b"-":
+                self._lines.append(match[3])
+            else:
+                words = b" ".join((*self._lines, match[3] or b"")) if self._lines else match[3] or b""
+                self._lines.clear()
+                self._reply(int(match[1]), words)
+            if not self.is_open:
                 return
-            self._lines.append(match[3] or b"")
-            if match[2] != b"-":
-                words, self._lines = b" ".join(self._lines).decode("utf-8", "replace"), []
-                self._reply(int(match[1]), said(int(match[1]), words))
-        if self.is_open and len(self._in) + sum(map(len, self._lines)) > _LONGEST_REPLY:
+        if len(self._in) + sum(map(len, self._lines)) > _LONGEST_REPLY:
             self.give_up("the server's reply does not end")
 
-    def _reply(self, code: int, words: str) -> None:
+    def _reply(self, code: int, text: bytes) -> None:
         step = self._expected.popleft() if self._expected else Step.RSET
+        # What is said to a command that went well is of no interest.
+        words = said(code, text) if code >= 400 or step is Step.END else ""
         match step:
             case Step.END:
                 self._ended(code, words)
             case Step.MAIL | Step.RCPT:
                 if code >= 300 and not self._verdict:
-                    self._verdict = step, code, words
+                    self._verdict = step, code, words or said(code, text)
                 if not self._pipelines:
                     self._next_command()
             case Step.DATA:
@@ -259,7 +274,10 @@ class Session:
     def _envelope(self, delivery: Delivery, message: Message) -> bytes:
         self._addressed, self._message = delivery, message
         self.count += 1
-        international = " SMTPUTF8" if not (message.recipient.isascii() and message.sender.isascii()) else ""
+        international = "" if message.recipient.isascii() and message.sender.isascii() else " SMTPUTF8"
+        if self._pipelines and not self._must_reset:
+            self._expected.extend(_ENVELOPE)
+            return f"MAIL FROM:<{message.sender}>{international}\r\nRCPT TO:<{message.recipient}>\r\nDATA\r\n".encode()
         commands = [
             (Step.MAIL, f"MAIL FROM:<{message.sender}>{international}\r\n".encode()),
             (Step.RCPT, f"RCPT TO:<{message.recipient}>\r\n".encode()),
@@ -275,6 +293,19 @@ class Session:
         self._expected.append(commands[0][0])
         return commands[0][1]
 
-    def _write(self, octets: bytes) -> None:
-        self._out = memoryview(bytes(self._out) + octets) if self._out else memoryview(octets)
+    def _write(self, *pieces: bytes) -> None:
+        sent = 0
+        if not (self._out or self._is_encrypted):
+            # Most of a message's pieces are those of the message before: they are not copied together first.
+            try:
+                sent = self.socket.sendmsg(pieces)
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                self._out = memoryview(b"".join(pieces))
+                self._fail(error)
+                return
+            if sent == sum(map(len, pieces)):
+                return
+        self._out = memoryview(b"".join((self._out, *pieces)))[sent:]
         self.can_write()
