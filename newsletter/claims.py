@@ -8,12 +8,12 @@ at most one message a connection; everything else it held goes back into the que
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine, and_, case, insert, literal, select, text, update
 
@@ -28,9 +28,6 @@ LEASE_SECONDS = 300
 
 _BUSY_MILLISECONDS = 1000
 _PAGES_BETWEEN_CHECKPOINTS = 8000
-
-# Where there is no fdatasync (macOS), fsync does.
-_sync = getattr(os, "fdatasync", os.fsync)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +89,6 @@ class Claims:
         self._wanted = f",{edition.digest},"
         # What is recorded for every message goes straight to the database: it is worth a third of the speed.
         self._connection: Connection | None = None
-        self._log: int | None = None
 
     def enter(self, now: datetime) -> int:
         """Takes part in the sending, and settles what dead senders left; returns how many messages of theirs are in doubt."""
@@ -148,16 +144,14 @@ class Claims:
             raise
         return allowed
 
-    def sync(self) -> None:
-        """Waits until what :meth:`record` committed is on the disk; from any thread.
+    @property
+    def log(self) -> Path | None:
+        """The file that holds what :meth:`record` commits; once that is on the disk, it outlives a power cut.
 
         Syncing the write-ahead log is all that SQLite's ``synchronous = FULL`` does besides (its documentation of that pragma).
         """
-        if self._log is None:
-            name = self._engine.url.database
-            self._log = os.open(f"{name}-wal", os.O_RDONLY) if name and name != ":memory:" else -1
-        if self._log >= 0:
-            _sync(self._log)
+        name = self._engine.url.database
+        return Path(f"{name}-wal") if name and name != ":memory:" else None
 
     def _settle(self, database: sqlite3.Connection, settlements: Sequence[Settlement], at: str) -> None:
         plain = []
@@ -191,9 +185,6 @@ class Claims:
 
     def close(self) -> None:
         """Lets go of the database."""
-        if self._log is not None and self._log >= 0:
-            os.close(self._log)
-        self._log = None
         if self._connection:
             with suppress(sqlite3.Error):
                 # It is not given to anybody else: others wait longer for their turn.

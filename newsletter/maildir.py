@@ -8,6 +8,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from newsletter.headers import HeaderError
+from newsletter.syncing import sync
 from newsletter.transport import Delivery, Message, Outcome, Queue, Reply, TransportError
 
 _TOGETHER = 50
@@ -53,7 +54,7 @@ class MaildirTransport:
                 file.flush()
                 os.fsync(file.fileno())
         allowed = queue.begin([delivery for delivery, _ in several])
-        queue.sync()
+        sync(queue.log)
         while several:
             delivery, message = several[0]
             if delivery.id in allowed:

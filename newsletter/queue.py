@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy.exc import OperationalError
@@ -126,8 +127,9 @@ class LedgerQueue:
         self._begun |= allowed
         return allowed
 
-    def sync(self) -> None:
-        self.claims.sync()
+    @property
+    def log(self) -> Path | None:
+        return self.claims.log
 
     def settle(self, delivery: Delivery, reply: Reply) -> None:
         now = time.monotonic()

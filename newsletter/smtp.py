@@ -23,6 +23,8 @@ _POLICY = re.compile(r"5\d\d[ -]5\.7\.\d+")
 """Enhanced status codes (RFC 3463) that mean us, not the recipient."""
 _IN_A_ROW = 3
 """Refusals of us before the sending stops: one recipient may be odd."""
+_AHEAD = 4
+"""Deliveries that are recorded to go next, for each open connection. After a power cut as many more are in doubt."""
 _TICK = 0.2
 """Seconds after which a request to stop is seen at the latest."""
 _GOODBYE_SECONDS = 2.0
@@ -60,7 +62,8 @@ class SmtpTransport:
         self._sessions: dict[Session, _Line] = {}
         self._opening: dict[Future[Opened], _Line] = {}
         self._opened: deque[Future[Opened]] = deque()
-        self._spare: deque[Delivery] = deque()
+        # What goes next, with the number of the sync after which it may.
+        self._next: deque[tuple[int, Delivery]] = deque()
         self._refusals = 0
         self._error: TransportError | None = None
         self._was_open = False
@@ -76,7 +79,9 @@ class SmtpTransport:
         self._selector.register(self._wake, selectors.EVENT_READ)
         most = sum(line.server.connections for line in self._lines)
         self._openers = ThreadPoolExecutor(min(most, 64), thread_name_prefix="smtp")
-        self._syncer = Syncer(queue.sync, self._rouse)
+        self._syncer = Syncer(queue.log)
+        if self._syncer.answers >= 0:
+            self._selector.register(self._syncer.answers, selectors.EVENT_READ, self._syncer)
         try:
             self._loop()
         except BaseException:
@@ -97,10 +102,10 @@ class SmtpTransport:
         while True:
             now = time.monotonic()
             if self._queue.is_stopped():
-                self._return_spare()
+                self._return_next()
             pause = self._hand_out(now)
             if not self._is_busy():
-                if self._error or (not self._spare and self._queue.wait() is None):
+                if self._error or (not self._next and self._queue.wait() is None):
                     return
                 self._mind_the_gap(now)
                 if self._error:
@@ -119,6 +124,11 @@ class SmtpTransport:
         if key.data is None:
             with suppress(BlockingIOError):
                 self._wake.recv(4096)
+            return
+        if key.data is self._syncer:
+            self._syncer.hear()
+            if self._syncer.answers < 0:
+                self._selector.unregister(key.fd)
             return
         session: Session = key.data
         session.moved_at = time.monotonic()
@@ -153,49 +163,48 @@ class SmtpTransport:
     def _hand_out(self, now: float) -> float:
         """Gives idle connections an envelope and opens more where there is more to do; returns how long nothing else is due."""
         pause = _TICK
-        addressed: list[Session] = []
+        if not self._next and (fresh := self._fetch()):
+            self._queue.begin((), fresh)
+            self._name(fresh)
+        is_idle = False
         for session in [one for one in self._sessions if one.is_idle]:
             line = self._sessions[session]
             if session.count >= line.messages:
                 session.say_goodbye()
             elif line.next_at > now:
-                pause = min(pause, line.next_at - now)
+                pause, is_idle = min(pause, line.next_at - now), True
                 continue
             elif following := self._following(session, now):
                 session.moved_at = now
-                session.address(*following)
-                addressed.append(session)
+                session.address(following[1], following[2])
+                session.ticket = following[0]
+            else:
+                is_idle = True
             self._watch(session)
-        self._name(addressed)
-        if not self._error and not any(session.is_idle for session in self._sessions):
+        if not (self._error or is_idle):
             self._open_more(now)
         wait = self._queue.wait()
         return pause if not wait else min(pause, wait)
 
-    def _name(self, sessions: Sequence[Session]) -> None:
-        """Records what goes next over these connections, so that it is on the disk when their servers are ready."""
-        named = [(session, session.addressed) for session in sessions if session.addressed]
-        if named:
-            self._queue.begin((), [delivery for _, delivery in named if delivery])
-            ticket = self._syncer.ask()
-            for session, _ in named:
-                session.ticket = ticket
+    def _fetch(self) -> list[Delivery]:
+        """Takes what is to go next, a little ahead, so that its record is on the disk when its turn comes."""
+        if self._error:
+            return []
+        fresh: list[Delivery] = []
+        room = _AHEAD * max(1, len(self._sessions)) - len(self._next)
+        while len(fresh) < room and (delivery := self._queue.take()):
+            fresh.append(delivery)
+        return fresh
 
-    def _is_crowded(self) -> bool:
-        """Whether no server takes another connection."""
-        return all(line.open >= line.server.connections for line in self._lines)
+    def _name(self, fresh: Sequence[Delivery]) -> None:
+        """Has the disk keep what was recorded to go next."""
+        if fresh:
+            ticket = self._syncer.ask()
+            self._next.extend((ticket, delivery) for delivery in fresh)
 
     def _open_more(self, now: float) -> None:
         """Opens a connection for each delivery that no connection is free for."""
-        while len(self._spare) > len(self._opening) or not self._is_crowded():
-            line = self._freest(now)
-            if line is None:
-                break
-            if len(self._spare) <= len(self._opening):
-                delivery = self._queue.take()
-                if delivery is None:
-                    break
-                self._spare.append(delivery)
+        while len(self._next) > len(self._opening) and (line := self._freest(now)):
             line.open += 1
             future = self._openers.submit(open_connection, line.server, self._hello, self._timeout, self._ca_file)
             self._opening[future] = line
@@ -205,12 +214,13 @@ class SmtpTransport:
         free = [line for line in self._lines if line.open < line.server.connections and line.away_until <= now]
         return min(free, key=lambda line: line.load, default=None)
 
-    def _following(self, session: Session, now: float) -> tuple[Delivery, Message] | None:
+    def _following(self, session: Session, now: float) -> tuple[int, Delivery, Message] | None:
         """The next delivery for a connection, with its message; counted against the server's rate."""
         line = self._sessions[session]
         if self._error or session.count >= line.messages or line.next_at > now:
             return None
-        while delivery := self._spare.popleft() if self._spare else self._queue.take():
+        while self._next:
+            ticket, delivery = self._next.popleft()
             try:
                 message = self._queue.message(delivery, smtputf8=session.smtputf8)
             except HeaderError as error:
@@ -218,44 +228,36 @@ class SmtpTransport:
                 continue
             if line.server.rate:
                 line.next_at = max(line.next_at, now - 1 / line.server.rate) + 1 / line.server.rate
-            return delivery, message
+            return ticket, delivery, message
         return None
 
     def _begin_bodies(self) -> None:
-        """Sends the messages that servers wait for, recorded in one step with those that follow them."""
-        if error := self._syncer.error:
-            raise error
-        # Nearly always what was asked for a round trip ago is on the disk by now. What is not begins when it is: between the
+        """Sends the messages that servers wait for, recorded in one step with those that come up next."""
+        # Nearly always what was asked for a while ago is on the disk by now. What is not begins when it is: between the
         # record that a message is on the wire and its last byte lies nothing that takes time.
         ready = [session for session in self._sessions if session.wants_body and session.ticket <= self._syncer.done]
         waiting = [(session, session.addressed) for session in ready]
         if not waiting:
             return
         now = time.monotonic()
-        following = {session: self._following(session, now) for session, _ in waiting if session.pipelines}
-        behind = [both[0] for both in following.values() if both]
-        allowed = self._queue.begin([delivery for _, delivery in waiting if delivery], behind)
-        ticket = self._syncer.ask() if behind else 0
+        fresh = self._fetch() if len(self._next) < _AHEAD // 2 * len(self._sessions) else []
+        allowed = self._queue.begin([delivery for _, delivery in waiting if delivery], fresh)
+        self._name(fresh)
         for session, delivery in waiting:
-            session.moved_at, after = now, following.get(session)
+            session.moved_at = now
             if delivery and delivery.id in allowed:
-                session.send_body(after)
-                session.ticket = ticket
+                following = self._following(session, now) if session.pipelines else None
+                session.send_body(following[1:] if following else None)
+                session.ticket = following[0] if following else 0
             else:
                 # Its recipient has left; what follows an envelope is a message or nothing.
                 session.drop()
-                if after:
-                    self._spare.appendleft(after[0])
             self._watch(session)
 
     # Connections
 
     def _ring(self, future: Future[Opened]) -> None:
         self._opened.append(future)
-        self._rouse()
-
-    def _rouse(self) -> None:
-        """Ends the loop's waiting; from any thread."""
         with suppress(OSError):
             self._waker.send(b".")
 
@@ -294,13 +296,13 @@ class SmtpTransport:
         lost = all(line.away_until == float("inf") for line in self._lines)
         if lost or not self._was_open or now - self._alone_since > self._timeout:
             self._error = self._last_error
-            self._return_spare()
+            self._return_next()
 
     _last_error: TransportError = TransportError("no server could be reached")
 
-    def _return_spare(self) -> None:
-        while self._spare:
-            self._queue.give_back(self._spare.pop())
+    def _return_next(self) -> None:
+        while self._next:
+            self._queue.give_back(self._next.pop()[1])
 
     def _break_off(self) -> None:
         """Something unforeseen ended the loop: what was begun and not answered is in doubt."""
@@ -308,7 +310,7 @@ class SmtpTransport:
             session.give_up("the sending broke off")
 
     def _close_all(self) -> None:
-        self._return_spare()
+        self._return_next()
         self._syncer.close()
         self._openers.shutdown(wait=False, cancel_futures=True)
         for session in list(self._sessions):

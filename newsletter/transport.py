@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -94,11 +95,12 @@ class Queue(Protocol):
         """Records that these go on the wire now, and everything settled before. Returns the ids of those that may.
 
         The others' subscribers have left: they must not be sent and are settled already. Those that go next may be named
-        ``ahead``. No server may be able to take a message before :meth:`sync` has returned that was called after it was named.
+        ``ahead``. No server may be able to take a message before :attr:`log` was synced after it was named.
         """
 
-    def sync(self) -> None:
-        """Waits until all that was recorded outlives a power cut too. May be called from another thread."""
+    @property
+    def log(self) -> Path | None:
+        """The file that holds the records; once it is synced they outlive a power cut. ``None`` if nothing is to be kept."""
 
     def settle(self, delivery: Delivery, reply: Reply) -> None:
         """Reports what the server said."""
@@ -147,8 +149,9 @@ class Single:
     def begin(self, deliveries: Sequence[Delivery], ahead: Sequence[Delivery] = ()) -> Collection[int]:
         return {delivery.id for delivery in deliveries}
 
-    def sync(self) -> None:
-        """There is nothing to keep."""
+    @property
+    def log(self) -> Path | None:
+        return None
 
     def settle(self, delivery: Delivery, reply: Reply) -> None:
         self.reply = reply

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from newsletter.headers import HeaderError
 from newsletter.providers.postmark import BatchInDoubtError, PostmarkApi
+from newsletter.syncing import sync
 from newsletter.transport import Delivery, Message, Outcome, Queue, Reply, TransportError
 
 _LOOKS_SECONDS = 0.2
@@ -54,7 +55,7 @@ class ProviderTransport:
 
     def _send(self, queue: Queue, batch: list[tuple[Delivery, Message]]) -> None:
         allowed = queue.begin([delivery for delivery, _ in batch])
-        queue.sync()
+        sync(queue.log)
         batch = [both for both in batch if both[0].id in allowed]
         if not batch:
             return
