@@ -119,20 +119,23 @@ def check_subject(specimen: Specimen) -> list[Finding]:
     preview = " ".join(_preview(specimen).split())
     if not preview:
         problem = "there is no preview line; inboxes show the first words of the page instead"
-        found.append(warning("subject", setting.mjml.find("<mj-preview"), problem, "put <mj-preview> into <mj-head>"))
+        advice = "begin the body with a hidden {{ edition.preview }}"
+        found.append(warning("subject", setting.mjml.find("<mj-body"), problem, advice))
     elif preview == subject:
         problem = "the preview line says what the subject says"
-        found.append(warning("subject", setting.mjml.find("<mj-preview"), problem, "use {{ edition.preview }}"))
+        found.append(warning("subject", setting.mjml.find("display:none"), problem, "use {{ edition.preview }}"))
     return found
 
 
 def _preview(specimen: Specimen) -> str:
     """The hidden words at the beginning of the page."""
     body: HtmlElement | None = specimen.page.find("body")
-    first = body[0] if body is not None and len(body) else None
-    if first is None or not re.search(r"display:\s*none", first.get("style") or ""):
-        return ""
-    return re.sub(r"[\u034f\u200b-\u200f\u00a0\u00ad\ufeff]", "", first.text_content())
+    for element in body.iter() if body is not None else ():
+        if re.search(r"display:\s*none", element.get("style") or ""):
+            return re.sub(r"[\u034f\u200b-\u200f\u00a0\u00ad\ufeff]", "", element.text_content())
+        if isinstance(element.tag, str) and (element.text or "").strip():
+            return ""
+    return ""
 
 
 def check_address(specimen: Specimen) -> list[Finding]:

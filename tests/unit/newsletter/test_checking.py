@@ -118,7 +118,7 @@ FOOTER = '<mj-text padding="18px 24px 40px">'
         (MJML, FOOTER, FOOTER + '<img src="data:image/png;base64,AAAA" alt="x" width="10">', "images", "error", "in the message itself"),
         (MJML, "{{ postal_address }}</p>", "</p>", "address", "warning", "the HTML part does not show newsletter.postal_address"),
         (TXT, "{{ wrap(postal_address) }}", "", "address", "warning", "the text part does not show newsletter.postal_address"),
-        (MJML, "<mj-preview>", "<mj-preview", "template", "error", "digest.mjml is not valid MJML"),
+        (MJML, "<mj-raw>", "<mj-raw", "template", "error", "digest.mjml is not valid MJML"),
         (MJML, "{{ edition.preview }}", "", "subject", "warning", "no preview line"),
         (MJML, "{{ edition.preview }}", "{{ edition.subject }}", "subject", "warning", "what the subject says"),
     ],
