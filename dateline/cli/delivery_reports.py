@@ -74,7 +74,7 @@ def _show(sheet: Balance, replies: Sequence[tuple[str, int]], wrong: Sequence[Li
     edition = sheet.edition
     output.say(f"{edition.digest} of {edition.local_date}: {edition.state}{f' ({edition.note})' if edition.note else ''}")
     output.say(f"  {edition.subject}")
-    rows: list[tuple[str, object]] = [("recipients", f"{edition.recipients:,}")]
+    rows: list[tuple[str, str]] = [("recipients", f"{edition.recipients:,}")]
     rows += [(f"  {state}", f"{sheet.count(state):,}") for state in DeliveryState if sheet.count(state)]
     rows += [(f"    {reason}", f"{number:,}") for reason, number in sheet.reasons.items()]
     if sheet.doubted:
@@ -86,7 +86,9 @@ def _show(sheet: Balance, replies: Sequence[tuple[str, int]], wrong: Sequence[Li
         rows.append((f"sender {':'.join(worker.name.split(':')[:2])}", f"{worker.sent:,} sent, {worker.rate:,.0f} a second"))
     if (left := sheet.seconds_left) is not None:
         rows.append(("time left", f"about {_duration(left)}"))
-    output.print_table(["", ""], rows)
+    width = max(len(label) for label, _ in rows)
+    for label, value in rows:
+        output.say(f"  {label:<{width}}  {value:>9}")
     for words, number in replies:
         output.say(f"  {number:>6,} x {words[:150]}")
     for line in wrong:
