@@ -57,7 +57,7 @@ def process(
     With - the exit code is 0 when the message is settled and 75 (try again later) whatever else is wrong.
     """
     if source != "-":
-        _tell_run(_process(open_site(context, site), source), as_json=wants_json(context, as_json))
+        _tell_run(process_source(open_site(context, site), source), as_json=wants_json(context, as_json))
         return
     try:
         run = _process_piped(open_site(context, site), sys.stdin.buffer.read(), recipient)
@@ -67,7 +67,8 @@ def process(
     _tell_run(run, as_json=wants_json(context, as_json))
 
 
-def _process(place: Site, source: str) -> Run:
+def process_source(place: Site, source: str) -> Run:
+    """One run over a mailbox; an empty ``source`` is that of config.toml."""
     from content.errors import ConfigError
     from dateline import clock
     from newsletter.processing import open_mailbox, process

@@ -84,7 +84,7 @@ def run(context: typer.Context, site: SiteOption = None, as_json: JsonOption = F
         presses,
         lambda: open_transport(place.root, place.settings.site, place.settings.newsletter),
         clock.now,
-        beside=[lambda: _release(place)],
+        beside=[lambda: _release(place), lambda: _read_bounces(place)],
     )
     for press in presses:
         due = outlook(press, clock.now())
@@ -95,6 +95,28 @@ def run(context: typer.Context, site: SiteOption = None, as_json: JsonOption = F
     log.info("stopping")
     service.stop()
     log.info("stopped")
+
+
+def _read_bounces(place: Site) -> None:
+    """Reads what came back, where config.toml says that it lies. Errors are logged: the next time may do better."""
+    import logging
+    import sqlite3
+
+    from sqlalchemy.exc import OperationalError
+
+    from content.errors import DatelineError
+    from dateline.cli.returns import process_source
+
+    if not place.settings.bounces.source:
+        return
+    log = logging.getLogger("dateline.bounces")
+    try:
+        run = process_source(place, "")
+    except (DatelineError, OSError, OperationalError, sqlite3.OperationalError) as error:
+        log.error("%s", error)  # noqa: TRY400
+        return
+    if run.outcomes:
+        log.info("read bounces: %s", ", ".join(f"{number} {outcome}" for outcome, number in run.outcomes.items()))
 
 
 def _release(place: Site) -> None:

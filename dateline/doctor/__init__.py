@@ -23,13 +23,14 @@ def examine(site: Site, names: Names, now: datetime) -> list[Finding]:
     ours = site.settings.newsletter
     sender = ours.from_email or f"newsletter@{site.settings.site.host}"
     domain = sender.rpartition("@")[2].lower()
-    at = TransportAddress.parse(ours.transport)
+    ways = [TransportAddress.parse(url) for url in [one.url for one in ours.server] or [ours.transport]]
+    at = ways[0]
     keys, key_findings = usable_keys(site, ours.dkim_domain or domain)
     ca_file = site.root / ours.ca_file if ours.ca_file else None
     server = "" if at.host in ("", "localhost", "::1") or at.host.startswith("127.") else at.host
     return [
         *examine_machine(site, domain, now),
         *key_findings,
-        examine_server(at, ca_file, site.settings.site.host, now),
-        *examine_domain(names, domain, domain, keys, server),
+        *(examine_server(way, ca_file, site.settings.site.host, now) for way in ways),
+        *examine_domain(names, domain, (ours.bounce_email or sender).rpartition("@")[2].lower(), keys, server),
     ]

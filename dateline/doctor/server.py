@@ -19,6 +19,8 @@ def examine_server(at: TransportAddress, ca_file: Path | None, hello: str, now: 
     """Connects as a sending would, and takes leave without logging in or sending."""
     if at.scheme == "maildir":
         return warning(_SUBJECT, f"messages go into the folder {at.folder}, and to nobody; newsletter.transport names a server")
+    if not at.is_smtp:
+        return good(_SUBJECT, f"messages go through the API at {at.api_url}; `dateline digest send NAME --test-to` tries it")
     try:
         context = ssl.create_default_context()
         if ca_file:
