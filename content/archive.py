@@ -52,9 +52,21 @@ class Archive:
 
         With ``regions`` only what lies in one of them; with ``sections`` (any letter case) only those.
         """
+        found = self.versions(now, regions=regions, sections=sections, limit=limit)
+        return self.articles(one.number for one in found)
+
+    def versions(
+        self,
+        now: datetime,
+        *,
+        regions: Iterable[Region] = (),
+        sections: Iterable[str] = (),
+        limit: int | None = None,
+    ) -> list[Version]:
+        """The same without the articles themselves."""
         groups = [[FacetKey(FacetKind.REGION, place.code) for place in regions]]
         groups.append([FacetKey(FacetKind.SECTION, section.casefold()) for section in sections])
-        return self.articles(one.number for one in self.newest([group for group in groups if group], now, limit))
+        return self.newest([group for group in groups if group], now, limit)
 
     def newest(self, groups: Sequence[Sequence[FacetKey]], now: datetime, limit: int | None = None) -> list[Version]:
         """The newest public articles that lie under one facet of each group, newest first; without groups, of the site."""

@@ -31,6 +31,11 @@ class Choice:
     reason: str
 
 
+def freshness(digest: DigestSettings, history: History, now: datetime) -> datetime:
+    """From when on an article is fresh. It does not hold for a digest's first edition."""
+    return min(now, history.last or now) - timedelta(days=digest.freshness_days)
+
+
 def choose(articles: Sequence[Article], digest: DigestSettings, history: History, now: datetime) -> list[Choice]:
     """Decides of each article whether the edition made at ``now`` carries it; those it carries come first, in order.
 
@@ -40,8 +45,7 @@ def choose(articles: Sequence[Article], digest: DigestSettings, history: History
     """
     places, sections = digest.places, {section.casefold() for section in digest.sections}
     first = history.last is None
-    window = timedelta(days=digest.freshness_days)
-    fresh_from = min(now, history.last or now) - window
+    fresh_from = freshness(digest, history, now)
     eligible: list[Article] = []
     out: list[Choice] = []
     for article in sorted(articles, key=lambda one: one.published, reverse=True):

@@ -16,7 +16,7 @@ from content.database import raw, reading, writing
 from content.errors import ConfigError, DatelineError
 from content.regions import region
 from content.settings import SiteSettings
-from newsletter.digest import Choice, History, choose, lies_in
+from newsletter.digest import Choice, History, choose, freshness, lies_in
 from newsletter.ledger import Edition, EditionState, Ledger
 from newsletter.message import Letter, Recipient, Sender
 from newsletter.rendering import Renderer, Rendering
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from newsletter.dkim import SigningKey
 
 
+_NEWEST = 2000
+"""Articles among which a digest's first edition chooses."""
 WITHOUT_ADDRESS = 100
 """To how many a newsletter may go that does not say where its publisher lives."""
 
@@ -214,7 +216,13 @@ def _next(connection: Connection, press: Press, now: datetime) -> list[Article]:
 
 def _chosen(connection: Connection, press: Press, now: datetime, *, afresh: bool = False) -> list[Article]:
     history = History({}, None) if afresh else Ledger(connection).history(press.digest.name)
-    choices = choose(Archive(raw(connection)).public(now), press.digest, history, now)
+    archive = Archive(raw(connection))
+    ours, most = press.digest, _NEWEST if history.last is None else None
+    there = archive.versions(now, regions=ours.places, sections=ours.sections, limit=most)
+    fresh_from = freshness(press.digest, history, now)
+    # An archive of many years is not read for the news of a day.
+    numbers = [one.number for one in there if history.last is None or one.published >= fresh_from]
+    choices = choose(archive.articles(numbers), press.digest, history, now)
     return [choice.article for choice in choices if choice.included]
 
 
