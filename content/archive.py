@@ -52,10 +52,10 @@ class Archive:
 
         With ``regions`` only what lies in one of them; with ``sections`` (any letter case) only those.
         """
-        found = self.versions(now, regions=regions, sections=sections, limit=limit)
+        found = self.public_versions(now, regions=regions, sections=sections, limit=limit)
         return self.articles(one.number for one in found)
 
-    def versions(
+    def public_versions(
         self,
         now: datetime,
         *,

@@ -218,7 +218,7 @@ def _chosen(connection: Connection, press: Press, now: datetime, *, afresh: bool
     history = History({}, None) if afresh else Ledger(connection).history(press.digest.name)
     archive = Archive(raw(connection))
     ours, most = press.digest, _NEWEST if history.last is None else None
-    there = archive.versions(now, regions=ours.places, sections=ours.sections, limit=most)
+    there = archive.public_versions(now, regions=ours.places, sections=ours.sections, limit=most)
     fresh_from = freshness(press.digest, history, now)
     # An archive of many years is not read for the news of a day.
     numbers = [one.number for one in there if history.last is None or one.published >= fresh_from]
