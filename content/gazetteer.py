@@ -31,7 +31,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What a name may stand for: a region of ISO 3166 or M49; ``inhabitants`` in thousands for towns, else 0."""
+    """What a name may stand for: a region of ISO 3166 or M49; ``inhabitants`` in thousands for
+    towns and subdivisions called like one, else 0."""
 
     kind: Kind
     code: str
@@ -48,7 +49,7 @@ class Mention:
 
     ``force`` is what it says for its place: 1 is a plain mention, 0 none. ``cued`` tells that the words around it speak of a
     place ("in", "near"), ``qualifier`` is the code of the region that is named right behind it ("Paris, Texas"), and a
-    ``dateline`` says where the reporter was.
+    ``dateline`` says where the reporter was; ``sure`` that the words around it can hardly speak of anything but a place.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Mention:
     cued: bool = False
     qualifier: str = ""
     dateline: bool = False
+    sure: bool = False
 
 
 def names(language: str = "en") -> dict[str, list[tuple[str, str]]]:

@@ -10,16 +10,22 @@ from __future__ import annotations
 import json
 import math
 import re
+import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from content.gazetteer import Candidate, Kind, Mention
+from content.meanings import LANGUAGES, is_obscure, likely, merged
 from content.regions import Region, region
-from content.surroundings import mentions
+from content.surroundings import mentions, words_of
 from content.text import plain
+
+if TYPE_CHECKING:
+    from content.article import Article
 
 THRESHOLD = 0.5
 """The score from which on a region is tagged."""
@@ -31,6 +37,26 @@ CAPITAL, DATELINE, CALLED = 0.6, 0.35, 0.1
 
 _FIRST = ("title", "summary", "paragraph 1", "paragraph 2")
 _AREA_WEIGHTS = {"title": 3.0, "summary": 2.0, "paragraph 1": 2.0, "paragraph 2": 1.4}
+LOCAL = frozenset(
+    "council councillors councillor mayor mayors ward wards borough neighbourhood neighbourhoods neighborhood residents "
+    "neighbours street streets avenue tram trams metro bus buses commuters municipal municipality city town village district "
+    "suburb downtown library school schools pupils hospital court judge market museum station bridge harbour quay park "
+    "firefighters shopkeepers landlords tenants county sheriff parish pavement sidewalk stadium pool "
+    "Bürgermeister Bürgermeisterin Oberbürgermeister Oberbürgermeisterin Stadt Rathaus Straße Bezirk Altstadt Stadtrat Bahnhof "
+    "Anwohner Gemeinde Linie Viertel mairie maire quartier rue ville musée gare métro tramway habitants commune préfecture "
+    "alcalde alcaldesa alcaldía ayuntamiento calle barrio barrios colonia vecinos ciudad municipio prefeitura prefeito rua "
+    "bairro moradores cidade sindaco comune via quartiere città gemeente wethouder straat".split()
+)
+NATIONAL = frozenset(
+    "minister ministers ministry government governments parliament president premier treaty ambassador embassy sanctions "
+    "tariff tariffs exports imports export import border diplomats diplomatic bilateral summit foreign federal cabinet "
+    "lawmakers senate troops army missile missiles nuclear treasury budget economy inflation sovereignty "
+    "Regierung Bundesregierung Minister Ministerin Ministerium Parlament Präsident Staatsvertrag Botschafter Export "
+    "gouvernement ministre ministres ministère parlement président ambassadeur ambassadeurs gobierno ministro ministra "
+    "ministerio parlamento presidente embajador governo".split()
+)
+"""Words that tell the affairs of a town from those of states."""
+
 _PARAGRAPH_END = re.compile(r"</(?:p|li|h[1-6]|blockquote|td|th|figcaption|pre|dt|dd)>|<br ?/?>")
 
 
@@ -72,9 +98,11 @@ class _Tally:
 
     parts: dict[str, float] = field(default_factory=dict)
     kinds: set[Kind] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
     cued: float = 0.0
-    own: float = 0.0
-    """The force of names other than that of a capital, which may be its government."""
+    has_dateline: bool = False
+    inhabitants: int = 0
+    """Those of the largest of its towns that are named, in thousands."""
     evidence: list[tuple[float, Evidence]] = field(default_factory=list)
 
     @property
@@ -85,6 +113,12 @@ class _Tally:
         assert one.meant
         self.parts[one.part] = min(1.5, self.parts.get(one.part, 0.0) + force)
         self.kinds.add(one.meant.kind)
+        if force > CALLED:
+            self.names.add(one.mention.name)
+        self.cued += one.mention.cued * one.mention.force
+        self.has_dateline |= one.mention.dateline
+        if one.meant.kind in (Kind.TOWN, Kind.CAPITAL):
+            self.inhabitants = max(self.inhabitants, one.meant.inhabitants)
         said = Evidence(one.mention.name, one.part, one.mention.start)
         self.evidence.append((force * _AREA_WEIGHTS.get(one.part, 1.0), said))
 
@@ -95,64 +129,117 @@ def place(title: str, summary: str, body: str, language: str = "en") -> list[Pla
     ``title`` and ``summary`` are plain text, ``body`` is clean HTML. What scores below :data:`THRESHOLD` is among them, so
     that an editor can see it.
     """
-    seen, tallies = tallied(title, summary, body, language)
-    paragraphs = len({one.part for one in seen}) + 1
-    paragraphs = max(paragraphs, body.count("</p>"))
-    scores = {code: _area_score(tally) for code, tally in tallies.items() if code.isdigit()}
-    for code, facts in features(tallies, paragraphs).items():
+    told = tallied(title, summary, body, language)
+    scores = {code: _area_score(tally) for code, tally in told.tallies.items() if code.isdigit()}
+    for code, facts in features(told).items():
         scores[code] = _likelihood(facts, _weights()["subdivision" if "-" in code else "country"])
     for code in [code for code in scores if "-" in code]:
         # No place is more certain than the country that it lies in.
         scores[code] = min(scores[code], scores[code[:2]])
-    found = [
-        Placed(region(code), round(score, 2), _strongest(tallies[code]))
+    return [
+        Placed(region(code), score, _strongest(told.tallies[code]))
         for code, score in sorted(scores.items(), key=lambda both: (both[0].isdigit(), "-" in both[0], -both[1], both[0]))
     ]
-    return found
 
 
-def tallied(title: str, summary: str, body: str, language: str) -> tuple[list[_Seen], dict[str, _Tally]]:
-    """The names in an article, and what they say for each region, by its code."""
-    seen = _seen(title, summary, body, language)
-    _decide(seen)
+def placed(article: Article) -> list[Placed]:
+    """The regions that an article is about (:func:`place`); a summary that was taken from its body says nothing more."""
+    summary = article.summary.text if article.summary.written else ""
+    return place(article.title, summary, article.body, article.language)
+
+
+@dataclass(slots=True)
+class Told:
+    """What an article tells of places: what speaks for each region, by its code; and of itself."""
+
+    tallies: dict[str, _Tally]
+    paragraphs: int
+    local: float
+    """How much the words speak of a town's affairs, from -1 (those of states) to 1."""
+    home: Collection[str]
+    """The countries that news in its language is mostly about."""
+
+
+def tallied(title: str, summary: str, body: str, language: str) -> Told:
+    """The names in an article, and what they say for each region."""
+    paragraphs = [text for part in _PARAGRAPH_END.split(body) if (text := plain(part))]
+    texts = [in_one_form(text) for text in (title, summary, *paragraphs)]
+    seen = _seen(texts, language)
+    _decide(seen, language)
     tallies: dict[str, _Tally] = defaultdict(_Tally)
     for before, one, after in zip([None, *seen], seen, [*seen[1:], None], strict=False):
         if one.meant:
             _count(one, tallies, is_listed=_beside(before, one) or _beside(one, after))
-    return seen, tallies
+    home = LANGUAGES.get(language.partition("-")[0], ())
+    return Told(tallies, max(1, len(paragraphs)), _locality(texts) if tallies else 0.0, home)
 
 
-def features(tallies: Mapping[str, _Tally], paragraphs: int) -> dict[str, dict[str, float]]:
-    """What the weights are for, by the codes of the countries and subdivisions that a text of so many paragraphs names."""
-    totals = {code: tally.total for code, tally in tallies.items() if not code.isdigit()}
+def in_one_form(text: str) -> str:
+    """A text as names are looked up in it: its accented letters in one form (NFC), without the hyphens that are not seen."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text).replace("\u00ad", "")
+
+
+def _locality(texts: Sequence[str]) -> float:
+    words = words_of(texts)
+    own, theirs = len(words & LOCAL), len(words & NATIONAL)
+    return (own - theirs) / (own + theirs + 3)
+
+
+def features(told: Told) -> dict[str, dict[str, float]]:
+    """What the weights are for, by the codes of the countries and subdivisions that a text names."""
+    totals = {code: tally.total for code, tally in told.tallies.items() if not code.isdigit()}
     countries = [total for code, total in totals.items() if "-" not in code]
     everything, first = sum(countries) or 1.0, max(countries, default=1.0) or 1.0
+    # The two that are named most in each country, so that each knows the most of the others.
+    largest: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for code, total in totals.items():
+        if "-" in code:
+            largest[code[:2]] = sorted((*largest[code[:2]], total))[1:]
     found = {}
     for code, total in totals.items():
-        tally = tallies[code]
-        title, summary, opening, second = (min(1.0, tally.parts.get(part, 0.0)) for part in _FIRST)
-        later = sum(force for part, force in tally.parts.items() if part not in _FIRST)
-        facts = {
-            "title": title, "summary": summary, "opening": opening, "second": second, "later": math.log1p(later),
-            "spread": later / paragraphs, "share": total / everything, "of first": total / first,
-            "opens": float(bool(title or summary or opening)), "length": math.log(paragraphs), "named": math.log1p(everything),
+        tally = told.tallies[code]
+        facts = _facts(tally, total, told)
+        facts |= {
+            "share": total / everything, "of first": total / first, "named": math.log1p(everything),
+            "alone": 1 / len(countries), "home": float(code[:2] in told.home),
         }  # fmt: skip
         if "-" in code:
             around = totals[code[:2]] or 1.0
-            others = [one for other, one in totals.items() if other[:3] == code[:3] and other != code]
+            second, most = largest[code[:2]]
             facts |= {
-                "of country": total / around, "capital only": float(not tally.own), "cued": min(1.0, tally.cued),
-                "others": max(others, default=0.0) / around, "country of first": around / first,
-                "capital": float(Kind.CAPITAL in tally.kinds),
+                "of country": total / around, "others": (second if total == most else most) / around,
+                "country of first": around / first,
             }  # fmt: skip
         else:
-            facts |= {
-                "people only": float(tally.kinds <= {Kind.DEMONYM}), "towns only": float(tally.kinds <= {Kind.TOWN}),
-                "capital only": float(tally.kinds <= {Kind.CAPITAL}), "is first": float(total == first),
-                "alone": 1 / len(countries),
-            }  # fmt: skip
-        found[code] = facts
+            facts |= {"people only": float(tally.kinds <= {Kind.DEMONYM}), "is first": float(total == first)}
+        found[code] = facts | _crossed(facts)
     return found
+
+
+def _facts(tally: _Tally, total: float, told: Told) -> dict[str, float]:
+    """What can be said of a region by itself."""
+    title, summary, opening, second = (min(1.0, tally.parts.get(part, 0.0)) for part in _FIRST)
+    later = sum(force for part, force in tally.parts.items() if part not in _FIRST)
+    return {
+        "title": title, "summary": summary, "opening": opening, "second": second, "later": math.log1p(later),
+        "spread": later / told.paragraphs, "opens": max(title, summary, opening),
+        "length": math.log(told.paragraphs), "parts": math.log1p(sum(force > CALLED for force in tally.parts.values())), "names": math.log1p(len(tally.names)),
+        "cued": min(1.0, tally.cued), "dateline": float(tally.has_dateline), "size": math.log10(tally.inhabitants + 1) / 3,
+        "capital": float(Kind.CAPITAL in tally.kinds), "capital only": float(tally.kinds <= {Kind.CAPITAL}),
+        "towns only": float(tally.kinds <= {Kind.TOWN}), "local": told.local,
+    }  # fmt: skip
+
+
+_CROSSED = {
+    "towns only": ("alone", "cued", "opening", "title", "size", "names", "home", "local", "spread"),
+    "capital only": ("alone", "cued", "opening", "title", "local", "spread"),
+    "alone": ("cued", "names", "opens"),
+}
+"""Facts that say something else together than each by itself."""
+
+
+def _crossed(facts: Mapping[str, float]) -> dict[str, float]:
+    return {f"{one}, {other}": facts[one] * facts[other] for one, others in _CROSSED.items() for other in others}
 
 
 def _likelihood(facts: Mapping[str, float], weights: Mapping[str, float]) -> float:
@@ -195,94 +282,61 @@ def explained(placed: Iterable[Placed], threshold: float = THRESHOLD) -> str:
     return ", ".join(reasons)
 
 
-def _seen(title: str, summary: str, body: str, language: str) -> list[_Seen]:
-    paragraphs = [text for part in _PARAGRAPH_END.split(body) if (text := plain(part))]
-    parts = ["title", "summary", *(f"paragraph {number}" for number in range(1, len(paragraphs) + 1))]
-    found = mentions([title, summary, *paragraphs], language)
-    return [_Seen(one, part) for part, several in zip(parts, found, strict=True) for one in several]
+def _seen(texts: Sequence[str], language: str) -> list[_Seen]:
+    parts = ["title", "summary", *(f"paragraph {number}" for number in range(1, len(texts) - 1))]
+    return [_Seen(one, part) for part, several in zip(parts, mentions(texts, language), strict=True) for one in several]
 
 
-def _decide(seen: Sequence[_Seen]) -> None:
+def _decide(seen: Sequence[_Seen], language: str) -> None:
     """Chooses for each name what it stands for: first where it is plain, then by what is beside it."""
     known: dict[str, float] = defaultdict(float)
     names = {one.mention.name for one in seen}
     is_belgian = names & {"Belgium", "Belgian", "Belgians"} or not names & {"European Union", "EU", "European Commission"}
     open_ones: list[tuple[_Seen, list[Candidate]]] = []
     for one in seen:
-        merged = _merged(one.mention)
+        several = merged(one.mention.candidates)
         if one.mention.name in _SEATS and not is_belgian:
             one.meant = _SEATS[one.mention.name]
         elif one.mention.qualifier:
             one.meant = Candidate(Kind.TOWN, one.mention.qualifier, 1000)
-        elif len(merged) == 1 and not _is_obscure(merged[0]):
-            one.meant = merged[0]
+        elif len(several) == 1 and not is_obscure(several[0]):
+            one.meant = several[0]
         else:
-            open_ones.append((one, merged))
+            open_ones.append((one, several))
             continue
         if one.meant.kind is not Kind.GROUP:
             known[one.meant.code] += one.weight
             if "-" in one.meant.code:
                 known[one.meant.country] += one.weight
     # What can be one thing only, and large towns, speak for their countries before the others are looked at.
-    for one, merged in sorted(open_ones, key=_certainty):
-        best = max(merged, key=lambda own: _likely(own, known))
-        if _is_obscure(best) and not _is_credible(best, one.mention, known):
+    for one, several in sorted(open_ones, key=_certainty):
+        best = max(several, key=lambda own: likely(own, known, language))
+        if is_obscure(best) and not _is_credible(best, one.mention, known, language):
             continue
         one.meant = best
-        if best.kind is not Kind.GROUP and (best.inhabitants >= 100 or best.kind is not Kind.TOWN):
+        if best.kind is not Kind.GROUP and (best.inhabitants >= 100 or best.kind is not Kind.TOWN or one.mention.cued):
             known[best.code] += one.weight
             known[best.country] += one.weight * ("-" in best.code)
 
 
 def _certainty(both: tuple[_Seen, list[Candidate]]) -> tuple[bool, int, int]:
-    _, merged = both
-    return all(own.kind is not Kind.CAPITAL for own in merged), len(merged), -max(own.inhabitants for own in merged)
-
-
-def _merged(one: Mention) -> list[Candidate]:
-    """The candidates of a name, without those that lie within another of them: Mexico, Luxembourg, Beijing."""
-    countries = {own.code for own in one.candidates if own.kind in (Kind.COUNTRY, Kind.DEMONYM)}
-    capitals = {own.code for own in one.candidates if own.kind is Kind.CAPITAL}
-    kept: dict[str, Candidate] = {}
-    for own in one.candidates:
-        if own.kind not in (Kind.COUNTRY, Kind.DEMONYM) and own.country in countries:
-            continue
-        if own.kind is Kind.SUBDIVISION and own.code in capitals:
-            continue
-        kept.setdefault(own.code, own)
-    return list(kept.values())
-
-
-def _likely(own: Candidate, known: dict[str, float]) -> float:
-    prior = _PRIOR[own.kind] + (own.kind is Kind.SUBDIVISION and own.country in _FEDERATIONS) * 1.2
-    if own.kind in (Kind.TOWN, Kind.CAPITAL):
-        prior += math.log10(own.inhabitants + 1)
-    within = 3.0 * min(1.0, known.get(own.code, 0.0)) if "-" in own.code else 0.0
-    return prior + within + 2.0 * min(1.5, known.get(own.country, 0.0)) + _RARE.get(own.code, 0.0)
+    _, several = both
+    return all(own.kind is not Kind.CAPITAL for own in several), len(several), -max(own.inhabitants for own in several)
 
 
 _SEATS = {name: Candidate(Kind.GROUP, "150") for name in ("Brussels", "Strasbourg")}
 """Towns that stand for the European Union where it is spoken of."""
 
-_PRIOR = {
-    Kind.COUNTRY: 6.0, Kind.DEMONYM: 6.0, Kind.GROUP: 6.0, Kind.SUBDIVISION: 3.0, Kind.CAPITAL: 5.0, Kind.TOWN: 0.5,
-}  # fmt: skip
-_FEDERATIONS = frozenset("US CA AU IN CN BR DE MX NG ES IT FR JP GB AR RU CH AT MY PK ZA".split())
-"""Countries whose subdivisions are known to readers elsewhere."""
 
-# Of two countries that share a name or an adjective, the one that news means less often.
-_RARE = {"CG": -1.0, "DM": -1.0, "GW": -1.0, "GQ": -1.0, "KP": -1.0, "AS": -1.0}
-
-
-def _is_obscure(own: Candidate) -> bool:
-    return own.kind is Kind.TOWN or (own.kind is Kind.SUBDIVISION and own.country not in _FEDERATIONS)
-
-
-def _is_credible(own: Candidate, one: Mention, known: dict[str, float]) -> bool:
-    """Whether a town is known well enough, or something else in the text speaks for its country."""
-    if known.get(own.code, 0) > 0 or known.get(own.country, 0) > 0:
-        return own.inhabitants >= 50 or one.cued or " " in one.name or known.get(own.code, 0) > 0 or not own.inhabitants
-    return own.inhabitants >= 400 or (one.cued and (own.inhabitants >= 120 or own.kind is Kind.SUBDIVISION))
+def _is_credible(own: Candidate, one: Mention, known: Mapping[str, float], language: str) -> bool:
+    """Whether a town is known well enough, or something else in the text speaks for it."""
+    if one.sure or known.get(own.code, 0) > 0:
+        return True
+    if known.get(own.country, 0) > 0 and (own.inhabitants >= 50 or " " in one.name or not own.inhabitants):
+        return True
+    is_only = len(one.candidates) == 1 or len({other.code for other in one.candidates}) == 1
+    least = 100 if is_only or language != "en" else 400
+    return own.inhabitants >= least or (one.cued and own.inhabitants >= 50)
 
 
 def _beside(first: _Seen | None, second: _Seen | None) -> bool:
@@ -303,11 +357,7 @@ def _count(one: _Seen, tallies: dict[str, _Tally], *, is_listed: bool) -> None:
         return
     tallies[meant.country].add(force, one)
     if "-" in meant.code:
-        tally = tallies[meant.code]
-        tally.cued += one.mention.cued * force
         # A capital is called for its government more often than for itself.
         if meant.kind is Kind.CAPITAL and not is_listed:
             force *= DATELINE if one.mention.dateline else CAPITAL if one.mention.cued else CALLED
-        else:
-            tally.own += force
-        tally.add(force, one)
+        tallies[meant.code].add(force, one)

@@ -5,9 +5,11 @@ company, a sea, a dish, a dateline, a preposition, "Paris, Texas".
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
+from dataclasses import dataclass
 
 from content.gazetteer import Kind, Mention, find, names, ordinary
+from content.meanings import is_well_known
 
 _WORD = re.compile(r"[^\W\d_]+")
 _POSTAL = re.compile(r", ([A-Z]{2})\b")
@@ -31,11 +33,31 @@ _CUES = {
 _NEVER = frozenset(
     "North South East West Northern Southern Eastern Western Central Centre Center Northeast Northwest Southeast Southwest "
     "Upper Lower March May August Bay Delta Union Islands Island Coast River Capital Metro District Region Province State "
-    "Norte Sur Sul Nord Sud Est Ouest Centro Nova Ville Most Male Of Sale Ball Deal".split()
+    "Norte Sur Sul Nord Sud Est Ouest Centro Nova Ville Most Male Of Sale Ball Deal San Santa Van University Banco".split()
 )
 """Words that are names of subdivisions or towns, and hardly ever meant so."""
+_NEVER_IN = {
+    "de": frozenset("Zug Essen Hof Halle Rat Gang Stade Brand Lage Bau Aue Uri Weiden".split()),
+    "es": frozenset(["El Banco", "La Unión"]),
+}
+"""Nouns of languages that are towns, too."""
 _LANGUAGES = frozenset(["English"])
 """Adjectives that speak of a language more often than of a place."""
+_CIVIC = frozenset(
+    "City Council Council's Municipality Municipal Prefecture Prefecture's Province County Borough Metropolitan Regional "
+    "Sheriff Magistrates Crown Airport City's County's Province's "
+    "mayor mayors council councillors governor police residents streets airport harbour harbor port province prefecture "
+    "county district region suburb suburbs metro tram town city courts courthouse municipality".split()
+)
+"""Words that speak of the place whose name stands before them, with or without a possessive."""
+_CIVIC_BEFORE = frozenset(
+    "city cities town towns village port state province county district municipality mayor council governor people residents "
+    "outskirts suburb suburbs suburban centre center streets island north south east west capital part parts region "
+    "prefecture metropolis hills waters".split()
+)
+"""What stands before "of" and the name of a place."""
+_SURE = frozenset("in near at outside across throughout downtown around central inner à bei près em cerca".split())
+_OF_STATES = frozenset("state State province Province governor".split())
 _STREETS = frozenset(
     "Street Road Row Avenue Lane Drive Boulevard Hotel House Hall Square Bridge Shoal Reef Court Club Prize Award Medal".split()
 )
@@ -80,6 +102,18 @@ _BEHIND_BANK = re.compile(
 )
 
 
+_ASIDE = re.compile(
+    r"\b(?:analysts?|economists?|professors?|researchers?|consultan\w+|think[ -]tank|lawyers?|traders?|brokers?|scientists?"
+    r"|headquartered|based|born|educated|listed|trained)(?: \w+){0,4} (?:in|at|from|near) (?:the )?$"
+)
+"""Who speaks of the news need not be where it is."""
+_GOVERNING = re.compile(
+    r"\b(?:[Oo]fficials|[Mm]inisters?|[Gg]overnments?|[Ll]eaders|[Dd]iplomats|[Aa]uthorities|[Ll]awmakers|[Pp]olicymakers"
+    r"|[Rr]egulators?|[Ee]nvoys?|[Ee]mbass(?:y|ies)|[Pp]arliament|[Nn]egotiators) (?:in|from) $"
+)
+"""Before the name of a capital that stands for its government."""
+
+
 def mentions(parts: Sequence[str], language: str = "en") -> list[list[Mention]]:
     """The names of places in each part of one article, each with what it says there. Equal texts give equal mentions.
 
@@ -92,14 +126,14 @@ def mentions(parts: Sequence[str], language: str = "en") -> list[list[Mention]]:
     found = [[one for one in several if one.force > 0] for several in found]
     every = [one for several in found for one in several]
     if every:
-        small = _small({one.name for one in every if not one.cued}, "\n".join(texts))
+        small = words_of(texts)
         qualified = {one.name: one.qualifier for one in every if one.qualifier}
         longer = _longer(every)
         for one in every:
-            is_single = " " not in one.name
+            written_small = one.name.lower()
             if one.name in persons and not one.cued:
                 one.force = 0
-            elif is_single and not one.cued and one.name in small:
+            elif not one.cued and written_small in small and written_small != one.name:
                 # The bird, the porcelain; but who writes of the Polish may well polish something.
                 one.force *= 0.5 if one.candidates[0].kind is Kind.DEMONYM else 0
             if not one.qualifier:
@@ -107,18 +141,47 @@ def mentions(parts: Sequence[str], language: str = "en") -> list[list[Mention]]:
     return [[one for one in several if one.force > 0] for several in found]
 
 
-def _small(named: Collection[str], text: str) -> set[str]:
-    """Those of the names that a text has as ordinary words, too, in small letters."""
-    likely = [name for name in named if " " not in name and name.lower() in text]
-    return {name for name in likely if re.search(rf"\b{re.escape(name.lower())}\b", text)}
+def words_of(texts: Sequence[str]) -> set[str]:
+    """The words of a text, as they are written."""
+    return {word for text in texts for word in _WORD.findall(text)}
 
 
 def _weighed(text: str, language: str, cues: Collection[str], persons: set[str]) -> list[Mention]:
     found = list(find(text, language))
-    spans = {one.start: one for one in found}
-    for one in found:
-        _weigh(one, text, spans, cues, persons)
+    if found:
+        spans = {one.start: one for one in found}
+        never = _NEVER_IN.get(language.partition("-")[0], frozenset())
+        around = _Around(text, spans, cues, persons, language[:2] != "de" and not _is_headline(text), never)
+        for one in found:
+            _weigh(one, around)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What a part's names stand in: its text, the other names by where they start, the words that speak of a place, the
+    persons found so far; whether a capital letter makes a word a name there, as it does not in headlines and in German; and
+    the names that are nouns in its language.
+    """
+
+    text: str
+    spans: dict[int, Mention]
+    cues: Collection[str]
+    persons: set[str]
+    says_names: bool
+    never: Collection[str]
+
+
+def _is_headline(text: str) -> bool:
+    """Whether a short text has most of its words capitalised, and so says nothing by it."""
+    if len(text) > HEADLINE or text.endswith("."):
+        return False
+    longer = [word for word in _WORD.findall(text) if len(word) > 3]
+    return len(longer) > 2 and sum(word[0].isupper() for word in longer) > 0.7 * len(longer)
+
+
+HEADLINE = 150
+"""Characters that a headline may have."""
 
 
 def _longer(every: Sequence[Mention]) -> dict[str, str]:
@@ -132,20 +195,27 @@ def _longer(every: Sequence[Mention]) -> dict[str, str]:
     return found
 
 
-def _weigh(one: Mention, text: str, spans: dict[int, Mention], cues: Collection[str], persons: set[str]) -> None:
+def _weigh(one: Mention, around: _Around) -> None:
     """Reads what stands around a name."""
-    given, small = ordinary()
-    before, after = text[max(0, one.start - 40) : one.start], text[one.end : one.end + 40]
-    right = _AFTER.match(after)
-    previous, following = _word_before(before), right[1] if right else ""
-    is_single = " " not in one.name
+    text = around.text
     kinds = {candidate.kind for candidate in one.candidates}
-    if one.name in _NEVER:
+    if one.name in _NEVER or one.name in around.never:
         one.force = 0
         return
+    before, after = text[max(0, one.start - 60) : one.start], text[one.end : one.end + 40]
+    right = _AFTER.match(after)
+    if before.endswith("-") and kinds <= {Kind.TOWN}:
+        one.force = 0
+        return
+    previous, following = _word_before(before), right[1] if right else ""
     one.dateline = one.start < 2 and _DATELINE.match(after) is not None
-    one.cued = previous.lower() in cues or one.dateline
-    if after.startswith(", ") and (behind := spans.get(one.end + 2)):
+    is_civic = _is_civic(before, previous, after, following)
+    one.sure = one.dateline or is_civic or previous.lower() in _SURE
+    one.cued = one.sure or previous.lower() in around.cues
+    if following in _OF_STATES and any(own.kind is Kind.SUBDIVISION for own in one.candidates):
+        # Niger state, Washington State, the province of that name: not the country, nor the capital.
+        one.candidates = tuple(own for own in one.candidates if own.kind in (Kind.SUBDIVISION, Kind.TOWN))
+    if after.startswith(", ") and (behind := around.spans.get(one.end + 2)):
         one.qualifier = _qualifier(one, behind)
     elif after.startswith(", ") and (postal := _POSTAL.match(after)):
         one.qualifier = next((own.code for own in one.candidates if own.code == f"US-{postal[1]}"), "")
@@ -157,8 +227,30 @@ def _weigh(one: Mention, text: str, spans: dict[int, Mention], cues: Collection[
             one.force = 0
             return
     if one.qualifier:
-        one.cued = True
+        one.cued = one.sure = True
+        if _ASIDE.search(before):
+            one.force *= 0.4
         return
+    _weigh_words(one, kinds, before, previous, after, following)
+    if Kind.CAPITAL in kinds and one.cued and _GOVERNING.search(before):
+        one.cued = False
+    elif one.cued and _ASIDE.search(before):
+        one.force *= 0.4
+    if one.force and " " not in one.name:
+        _tell_name(one, around, kinds, before, previous, following)
+
+
+def _is_civic(before: str, previous: str, after: str, following: str) -> bool:
+    """Whether the words around a name speak of a place's streets, council or people."""
+    if following in _CIVIC:
+        return True
+    if after.startswith("'s ") and (word := _WORD.match(after, 3)):
+        return word[0] in _CIVIC
+    return previous == "of" and before[:-4].rpartition(" ")[2].lower() in _CIVIC_BEFORE
+
+
+def _weigh_words(one: Mention, kinds: Set[Kind], before: str, previous: str, after: str, following: str) -> None:
+    """Takes force from a name that is part of another: of a newspaper, a company, a sea, a university, a street."""
     if after.startswith("-"):
         end = _WORD.match(after, 1)
         one.force *= _WEAK_ENDS.get(end[0], 1.0 if end[0] in _STRONG_ENDS or end[0][0].isupper() else 0.4) if end else 1.0
@@ -175,19 +267,31 @@ def _weigh(one: Mention, text: str, spans: dict[int, Mention], cues: Collection[
         one.force *= 0.3
     elif previous in _JOINS and (bank := _BEHIND_BANK.search(before)) and (bank[1] or "").strip() not in _SURE_BANKS:
         one.force *= 0.2
-    if is_single and one.force:
-        _tell_person(one, before, previous, following, persons)
     if following in _STREETS:
         one.force *= 0.2
     if one.name in _LANGUAGES:
         one.force *= 0.3
-    if not (is_single and one.force) or kinds & {Kind.COUNTRY, Kind.DEMONYM, Kind.GROUP} or one.cued:
+
+
+def _tell_name(one: Mention, around: _Around, kinds: Set[Kind], before: str, previous: str, following: str) -> None:
+    """Takes a name of one word for a person's, or for an ordinary word, when it looks like that."""
+    given, small = ordinary()
+    _tell_person(one, around, previous, following)
+    if not one.force or kinds & {Kind.COUNTRY, Kind.DEMONYM, Kind.GROUP}:
         return
-    if one.name.lower() in small or (Kind.TOWN in kinds and one.name in given):
+    is_known = is_well_known(one.candidates)
+    if one.cued:
+        # In San Basilio, from Van Ness: the place is called by both names, and is another.
+        if not is_known and around.says_names and _is_name(following):
+            one.force = 0
+        return
+    if one.name.lower() in small or (one.name in given and not is_known):
         one.force = 0
-    elif _is_strange(before, previous) or (kinds == {Kind.TOWN} and _is_name(following)):
+    elif not around.says_names:
+        one.force *= is_known
+    elif _is_strange(before, previous) or (not is_known and _is_name(following)):
         one.force = 0
-        persons.add(one.name)
+        around.persons.add(one.name)
 
 
 def _word_before(before: str) -> str:
@@ -209,7 +313,7 @@ def _is_strange(before: str, previous: str) -> bool:
     return not is_first and _is_name(previous)
 
 
-def _tell_person(one: Mention, before: str, previous: str, following: str, persons: set[str]) -> None:
+def _tell_person(one: Mention, around: _Around, previous: str, following: str) -> None:
     """Takes a name for a person's when what stands beside it says so."""
     given, small = ordinary()
     if one.candidates and one.candidates[0].kind in (Kind.DEMONYM, Kind.GROUP):
@@ -218,13 +322,13 @@ def _tell_person(one: Mention, before: str, previous: str, following: str, perso
     is_surname = previous in given and previous.lower() not in small
     is_initial = len(previous) == 2 and previous[0].isupper() and previous[1] == "."
     is_given = (
-        one.name in given and following[:1].isupper() and following.lower() not in small
+        one.name in given and around.says_names and following[:1].isupper() and following.lower() not in small
         and not names().get(following) and not one.cued
     )  # fmt: skip
     if is_titled or is_surname or is_initial or is_given:
         one.force = 0
         one.cued = False
-        persons.add(one.name)
+        around.persons.add(one.name)
 
 
 def _qualifier(one: Mention, behind: Mention) -> str:
