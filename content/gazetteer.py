@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache, lru_cache
 from pathlib import Path
+
+from content.regions import fold, territories
 
 
 class Kind(StrEnum):
@@ -37,10 +39,12 @@ class Candidate:
     kind: Kind
     code: str
     inhabitants: int = 0
+    country: str = field(init=False, compare=False, repr=False)
+    """The code of the country that it is or lies in; an area's own."""
 
-    @property
-    def country(self) -> str:
-        return self.code.partition("-")[0]
+    def __post_init__(self) -> None:
+        # Kept, because it is asked for more often than anything else.
+        object.__setattr__(self, "country", self.code.partition("-")[0])
 
 
 @dataclass(slots=True)
@@ -73,15 +77,19 @@ def names(language: str = "en") -> dict[str, list[tuple[str, str]]]:
 
 @cache
 def _english() -> dict[str, list[tuple[str, str]]]:
-    lines = Path(__file__).with_name("data").joinpath("places.tsv").read_text("utf-8").splitlines()
-    return _by_first_word((name, said) for name, _, said in (line.partition("\t") for line in lines))
+    return _by_first_word(_rows())
+
+
+def _rows() -> Iterator[tuple[str, str]]:
+    text = Path(__file__).with_name("data").joinpath("places.tsv").read_text("utf-8")
+    for line in text.splitlines():
+        name, _, said = line.partition("\t")
+        yield name, said
 
 
 @lru_cache(maxsize=8)
 def _with_foreign(language: str) -> dict[str, list[tuple[str, str]]]:
     """The names of ``places.tsv`` with those that CLDR has for countries in a language, which go first."""
-    from content.regions import territories
-
     countries = [
         (name, f"{Kind.COUNTRY}:{code}")
         for code, name in territories(language).items()
@@ -94,8 +102,13 @@ def _with_foreign(language: str) -> dict[str, list[tuple[str, str]]]:
 def _by_first_word(rows: Iterable[tuple[str, str]]) -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for row in rows:
-        if first := _WORD.match(row[0]):
-            found[first[0]].append(row)
+        first = row[0].partition(" ")[0]
+        if not first.isalpha():
+            match = _WORD.match(first)
+            if not match:
+                continue
+            first = match[0]
+        found[first].append(row)
     for several in found.values():
         if len(several) > 1:
             several.sort(key=lambda one: -len(one[0]))
@@ -125,12 +138,20 @@ _WORD = re.compile(r"[^\W\d_]+")
 _LOUD = re.compile(r"\b[A-ZÀ-ÖØ-Þ]{4,}\b")
 
 
-def towns(name: str) -> list[Candidate]:
-    """The towns of this name, largest first."""
-    first = _WORD.match(name)
-    said = next((said for known, said in names().get(first[0], ()) if known == name), "") if first else ""
-    found = [one for one in _candidates(said) if one.kind in (Kind.TOWN, Kind.CAPITAL)] if said else []
-    return sorted(found, key=lambda one: -one.inhabitants)
+def called(folded: str) -> tuple[Candidate, ...]:
+    """What a name may be the name of, given without letter case and accents (:func:`content.regions.fold`)."""
+    found = (own for said in _by_folded(folded.isascii()).get(folded, ()) for own in _candidates(said))
+    return tuple(dict.fromkeys(own for own in found if own.kind not in (Kind.DEMONYM, Kind.NOTHING)))
+
+
+@cache
+def _by_folded(is_ascii: bool) -> dict[str, list[str]]:
+    """What names may stand for. Those with accents stand in the table without them, too, and are folded only for others."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name, said in _rows():
+        if name.isascii() == is_ascii:
+            found[name.lower() if is_ascii and name.isalpha() else fold(name)].append(said)
+    return found
 
 
 def find(text: str, language: str = "en") -> Iterator[Mention]:
@@ -138,23 +159,22 @@ def find(text: str, language: str = "en") -> Iterator[Mention]:
 
     Countries are known by their names in ``language`` (BCP 47), too.
     """
-    loud = _LOUD.sub(lambda found: found[0].capitalize(), text)
-    end = 0
+    known, loud, end = names(language), "", 0
     for word in _starts().finditer(text):
         start, first = word.start(), word[0]
         if start < end or (start and text[start - 1] in "@#/_."):
             continue
-        hit = _standing(first, language, text, start)
-        if hit is None and len(first) > 3 and first.isupper():
-            hit = _standing(first.capitalize(), "en", loud, start)
+        hit = _standing(several, first, language, text, start) if (several := known.get(first)) else None
+        if hit is None and first.isupper() and len(first) > 3 and (several := _english().get(first.capitalize())):
+            loud = loud or _LOUD.sub(lambda found: found[0].capitalize(), text)
+            hit = _standing(several, first.capitalize(), "en", loud, start)
         if hit:
             end = start + len(hit[0])
             yield Mention(hit[0], start, end, _candidates(hit[1]))
 
 
-def _standing(first: str, language: str, text: str, start: int) -> tuple[str, str] | None:
+def _standing(several: Sequence[tuple[str, str]], first: str, language: str, text: str, start: int) -> tuple[str, str] | None:
     """The longest name beginning with the word ``first`` that stands in a text as whole words, and what it may stand for."""
-    several = names(language).get(first, ())
     if len(several) > MANY:
         found = _longest(first, language).match(text, start)
         return next(one for one in several if one[0] == found[0]) if found else None

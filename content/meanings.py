@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from content.gazetteer import Candidate, Kind
 
@@ -58,9 +59,9 @@ LANGUAGES = {
 """Countries that news in a language is mostly about."""
 
 
-def merged(candidates: Iterable[Candidate]) -> list[Candidate]:
+@lru_cache(maxsize=8192)
+def merged(candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
     """The candidates of a name, without those that lie within another of them: Mexico, Luxembourg, Beijing."""
-    candidates = tuple(candidates)
     countries = {own.code for own in candidates if own.kind in (Kind.COUNTRY, Kind.DEMONYM)}
     capitals = {own.code for own in candidates if own.kind is Kind.CAPITAL}
     kept: dict[str, Candidate] = {}
@@ -70,14 +71,14 @@ def merged(candidates: Iterable[Candidate]) -> list[Candidate]:
         if own.kind is Kind.SUBDIVISION and own.code in capitals:
             continue
         kept.setdefault(own.code, own)
-    return list(kept.values())
+    return tuple(kept.values())
 
 
 def likely(own: Candidate, known: Mapping[str, float], language: str = "en") -> float:
     """How likely a name stands for this candidate; ``known`` says how much else speaks for regions, by code."""
     prior = _PRIOR[own.kind]
     if own.kind is Kind.SUBDIVISION:
-        prior += (own.country in FEDERATIONS) * 1.2 + (own.inhabitants >= KNOWN) * 1.2
+        prior += 1.2 * (1 if own.country in FEDERATIONS else -1) + 1.2 * (own.inhabitants >= KNOWN)
     elif own.kind is Kind.TOWN or own.kind is Kind.CAPITAL:
         if own.kind is Kind.CAPITAL and own.inhabitants < KNOWN_CAPITAL:
             prior = _SMALL_CAPITAL

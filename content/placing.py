@@ -12,7 +12,7 @@ import math
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -162,16 +162,22 @@ class Told:
 
 def tallied(title: str, summary: str, body: str, language: str) -> Told:
     """The names in an article, and what they say for each region."""
-    paragraphs = [text for part in _PARAGRAPH_END.split(body) if (text := plain(part))]
+    paragraphs = [text for part in _PARAGRAPH_END.split(body) if (text := _words(part.replace("<p>", "")))]
     texts = [in_one_form(text) for text in (title, summary, *paragraphs)]
-    seen = _seen(texts, language)
+    words = words_of(texts)
+    seen = _seen(texts, language, words)
     _decide(seen, language)
     tallies: dict[str, _Tally] = defaultdict(_Tally)
     for before, one, after in zip([None, *seen], seen, [*seen[1:], None], strict=False):
         if one.meant:
             _count(one, tallies, is_listed=_beside(before, one) or _beside(one, after))
     home = LANGUAGES.get(language.partition("-")[0], ())
-    return Told(tallies, max(1, len(paragraphs)), _locality(texts) if tallies else 0.0, home)
+    return Told(tallies, max(1, len(paragraphs)), _locality(words), home)
+
+
+def _words(part: str) -> str:
+    """The plain words of a part of clean HTML; most have no markup within."""
+    return plain(part) if "<" in part or "&" in part else " ".join(part.split())
 
 
 def in_one_form(text: str) -> str:
@@ -179,8 +185,7 @@ def in_one_form(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text).replace("\u00ad", "")
 
 
-def _locality(texts: Sequence[str]) -> float:
-    words = words_of(texts)
+def _locality(words: Set[str]) -> float:
     own, theirs = len(words & LOCAL), len(words & NATIONAL)
     return (own - theirs) / (own + theirs + 3)
 
@@ -220,10 +225,11 @@ def _facts(tally: _Tally, total: float, told: Told) -> dict[str, float]:
     """What can be said of a region by itself."""
     title, summary, opening, second = (min(1.0, tally.parts.get(part, 0.0)) for part in _FIRST)
     later = sum(force for part, force in tally.parts.items() if part not in _FIRST)
+    parts = sum(force > CALLED for force in tally.parts.values())
     return {
         "title": title, "summary": summary, "opening": opening, "second": second, "later": math.log1p(later),
         "spread": later / told.paragraphs, "opens": max(title, summary, opening),
-        "length": math.log(told.paragraphs), "parts": math.log1p(sum(force > CALLED for force in tally.parts.values())), "names": math.log1p(len(tally.names)),
+        "length": math.log(told.paragraphs), "parts": math.log1p(parts), "names": math.log1p(len(tally.names)),
         "cued": min(1.0, tally.cued), "dateline": float(tally.has_dateline), "size": math.log10(tally.inhabitants + 1) / 3,
         "capital": float(Kind.CAPITAL in tally.kinds), "capital only": float(tally.kinds <= {Kind.CAPITAL}),
         "towns only": float(tally.kinds <= {Kind.TOWN}), "local": told.local,
@@ -239,11 +245,17 @@ _CROSSED = {
 
 
 def _crossed(facts: Mapping[str, float]) -> dict[str, float]:
-    return {f"{one}, {other}": facts[one] * facts[other] for one, others in _CROSSED.items() for other in others}
+    return {
+        f"{one}, {other}": value * facts[other] for one, others in _CROSSED.items() if (value := facts[one]) for other in others
+    }
 
 
 def _likelihood(facts: Mapping[str, float], weights: Mapping[str, float]) -> float:
-    return 1 / (1 + math.exp(-(weights["bias"] + sum(weights[name] * value for name, value in facts.items()))))
+    total = weights["bias"]
+    for name, value in facts.items():
+        if value:
+            total += weights[name] * value
+    return 1 / (1 + math.exp(-total))
 
 
 def _area_score(tally: _Tally) -> float:
@@ -282,9 +294,10 @@ def explained(placed: Iterable[Placed], threshold: float = THRESHOLD) -> str:
     return ", ".join(reasons)
 
 
-def _seen(texts: Sequence[str], language: str) -> list[_Seen]:
+def _seen(texts: Sequence[str], language: str, words: Set[str]) -> list[_Seen]:
     parts = ["title", "summary", *(f"paragraph {number}" for number in range(1, len(texts) - 1))]
-    return [_Seen(one, part) for part, several in zip(parts, mentions(texts, language), strict=True) for one in several]
+    found = mentions(texts, language, words)
+    return [_Seen(one, part) for part, several in zip(parts, found, strict=True) for one in several]
 
 
 def _decide(seen: Sequence[_Seen], language: str) -> None:
@@ -292,7 +305,7 @@ def _decide(seen: Sequence[_Seen], language: str) -> None:
     known: dict[str, float] = defaultdict(float)
     names = {one.mention.name for one in seen}
     is_belgian = names & {"Belgium", "Belgian", "Belgians"} or not names & {"European Union", "EU", "European Commission"}
-    open_ones: list[tuple[_Seen, list[Candidate]]] = []
+    open_ones: list[tuple[_Seen, tuple[Candidate, ...]]] = []
     for one in seen:
         several = merged(one.mention.candidates)
         if one.mention.name in _SEATS and not is_belgian:
@@ -319,7 +332,7 @@ def _decide(seen: Sequence[_Seen], language: str) -> None:
             known[best.country] += one.weight * ("-" in best.code)
 
 
-def _certainty(both: tuple[_Seen, list[Candidate]]) -> tuple[bool, int, int]:
+def _certainty(both: tuple[_Seen, tuple[Candidate, ...]]) -> tuple[bool, int, int]:
     _, several = both
     return all(own.kind is not Kind.CAPITAL for own in several), len(several), -max(own.inhabitants for own in several)
 

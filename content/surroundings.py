@@ -12,6 +12,7 @@ from content.gazetteer import Kind, Mention, find, names, ordinary
 from content.meanings import is_well_known
 
 _WORD = re.compile(r"[^\W\d_]+")
+_WORDS = re.compile(r"\w+")
 _POSTAL = re.compile(r", ([A-Z]{2})\b")
 _AFTER = re.compile(r"[ \u00a0]([\w'&-]+)")
 _DATELINE = re.compile(r"\s*(?:[–—-]{1,2} |\()|, [\w. ]{2,25}?\s*(?:[–—]|--| - |\()")
@@ -114,8 +115,10 @@ _GOVERNING = re.compile(
 """Before the name of a capital that stands for its government."""
 
 
-def mentions(parts: Sequence[str], language: str = "en") -> list[list[Mention]]:
+def mentions(parts: Sequence[str], language: str = "en", words: Collection[str] | None = None) -> list[list[Mention]]:
     """The names of places in each part of one article, each with what it says there. Equal texts give equal mentions.
+
+    ``words`` are those of all parts (:func:`words_of`), where they are known already.
 
     What a part says of a name holds in the others: who is a person, which of several towns it is.
     """
@@ -126,7 +129,7 @@ def mentions(parts: Sequence[str], language: str = "en") -> list[list[Mention]]:
     found = [[one for one in several if one.force > 0] for several in found]
     every = [one for several in found for one in several]
     if every:
-        small = words_of(texts)
+        small = words_of(texts) if words is None else words
         qualified = {one.name: one.qualifier for one in every if one.qualifier}
         longer = _longer(every)
         for one in every:
@@ -143,7 +146,7 @@ def mentions(parts: Sequence[str], language: str = "en") -> list[list[Mention]]:
 
 def words_of(texts: Sequence[str]) -> set[str]:
     """The words of a text, as they are written."""
-    return {word for text in texts for word in _WORD.findall(text)}
+    return set(_WORDS.findall("\n".join(texts)))
 
 
 def _weighed(text: str, language: str, cues: Collection[str], persons: set[str]) -> list[Mention]:

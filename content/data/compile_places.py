@@ -17,6 +17,7 @@ import tomllib
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +30,11 @@ from countryinfo import CountryInfo
 from spellchecker import SpellChecker
 
 from content.data.compile import english_names, first_name
-from content.regions import _by_name, _lines, fold, region
+from content.regions import ONLY_GROUPED, _by_name, _lines, first_level, fold, region
 
 HERE = Path(__file__).parent
 INHABITANTS = 10_000
 """Smaller towns are known only where an editor names them with their region."""
-GROUPING_TYPES = frozenset({"Geographical unit", "Geographical region", "Chain (of islands)"})
-GROUPINGS = frozenset({("PH", "Region"), ("DO", "Region")})
-"""Subdivisions in ISO 3166-2 that lie above those that govern."""
 STATES = frozenset({"US-GA"})
 """Subdivisions that share their name with a country without being it."""
 KNOWN = 500
@@ -61,20 +59,15 @@ def spellings(name: str) -> set[str]:
 
 
 def top(code: str) -> str:
-    """The first-level subdivision that a subdivision lies in; empty when ISO 3166-2 does not know it.
-
-    What only groups others on the map, and governs nothing (Java, Central Visayas), is no level: Jakarta stays Jakarta.
-    """
-    while part := pycountry.subdivisions.get(code=code):
-        if not part.parent_code or is_grouping(part.parent_code):
-            return code
-        code = part.parent_code
-    return ""
+    """The first-level subdivision that a subdivision lies in; empty when ISO 3166-2 does not know it."""
+    return first_level(code) if code in _lines() else ""
 
 
-def is_grouping(code: str) -> bool:
-    part = pycountry.subdivisions.get(code=code)
-    return part is not None and (part.type in GROUPING_TYPES or (part.country_code, part.type) in GROUPINGS)
+@cache
+def groupings() -> frozenset[str]:
+    """Subdivisions that only group others."""
+    above = {line.split("\t")[2] for line in _lines().values()}
+    return frozenset(code for code in above if "-" in code and code[:2] in ONLY_GROUPED)
 
 
 def countries(table: dict[str, dict[str, list[str]]]) -> Iterator[tuple[str, Row]]:
@@ -137,7 +130,7 @@ def around(city: Any) -> str:
     country = str(city.country.alpha2)
     parts = sorted((one for one in city.subdivisions if one.admin_level <= 2), key=lambda one: int(one.admin_level))
     for one in parts:
-        if one.iso_code and one.iso_code[:2] == country and (code := top(one.iso_code)) and not is_grouping(code):
+        if one.iso_code and one.iso_code[:2] == country and (code := top(one.iso_code)) and code not in groupings():
             return code
     for one in parts:
         for name in (one.name, _KIND_OF_TOWN.sub("", one.name)):

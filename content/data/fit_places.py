@@ -45,8 +45,9 @@ def rows(folder: Path) -> tuple[dict[str, list[Row]], dict[str, int]]:
 
 
 def fitted(level: str, found: list[Row], missing: int) -> dict[str, float]:
-    names = sorted(found[0][1])
-    values = np.array([[facts[name] for name in names] for _, facts, _ in found])
+    names = sorted({name for _, facts, _ in found for name in facts})
+    # What is not told of a region is nought.
+    values = np.array([[facts.get(name, 0.0) for name in names] for _, facts, _ in found])
     labels, texts = np.array([label for *_, label in found]), np.array([number for number, *_ in found])
     model: Any = make_pipeline(StandardScaler(), LogisticRegression(C=0.3, max_iter=2000))
     unseen = cross_val_predict(model, values, labels, groups=texts, cv=GroupKFold(8), method="predict_proba")[:, 1]
