@@ -90,13 +90,16 @@ def _rows() -> Iterator[tuple[str, str]]:
 @lru_cache(maxsize=8)
 def _with_foreign(language: str) -> dict[str, list[tuple[str, str]]]:
     """The names of ``places.tsv`` with those that CLDR has for countries in a language, which go first."""
-    countries = [
+    foreign = _by_first_word(_foreign(language))
+    return _english() | {first: foreign[first] + _english().get(first, []) for first in foreign}
+
+
+def _foreign(language: str) -> list[tuple[str, str]]:
+    return [
         (name, f"{Kind.COUNTRY}:{code}")
         for code, name in territories(language).items()
-        if len(code) == 2 and code not in ("EU", "EZ", "UN")
+        if len(code) == 2 and code.isalpha() and code not in ("EU", "EZ", "UN", "QO", "XA", "XB", "ZZ")
     ]
-    foreign = _by_first_word(countries)
-    return _english() | {first: foreign[first] + _english().get(first, []) for first in foreign}
 
 
 def _by_first_word(rows: Iterable[tuple[str, str]]) -> dict[str, list[tuple[str, str]]]:
@@ -159,6 +162,9 @@ def find(text: str, language: str = "en") -> Iterator[Mention]:
 
     Countries are known by their names in ``language`` (BCP 47), too.
     """
+    if language.partition("-")[0] in UNSPACED:
+        yield from _within(text, language)
+        return
     known, loud, end = names(language), "", 0
     for word in _starts().finditer(text):
         start, first = word.start(), word[0]
@@ -171,6 +177,25 @@ def find(text: str, language: str = "en") -> Iterator[Mention]:
         if hit:
             end = start + len(hit[0])
             yield Mention(hit[0], start, end, _candidates(hit[1]))
+
+
+UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my"})
+"""Languages that part words by no blank: the names of countries are found within what stands between two signs."""
+
+
+def _within(text: str, language: str) -> Iterator[Mention]:
+    """The names of countries in a text without blanks, and what is written in capitals there, as in other texts."""
+    pattern, said = _unspaced(language)
+    found = [Mention(hit[0], hit.start(), hit.end(), _candidates(said[hit[0]])) for hit in pattern.finditer(text)]
+    yield from sorted([*found, *find(text)], key=lambda one: one.start)
+
+
+@cache
+def _unspaced(language: str) -> tuple[re.Pattern[str], dict[str, str]]:
+    """Matches the names of countries in a language, those in katakana only where no more of it follows; and what they mean."""
+    said = {name: meaning for name, meaning in _foreign(language) if not name.isascii()}
+    names_of = "|".join(re.escape(name) for name in sorted(said, key=len, reverse=True))
+    return re.compile(rf"(?<![ァ-ヶー])(?:{names_of})(?![ァ-ヶー])" if said else r"(?!)"), said
 
 
 def _standing(several: Sequence[tuple[str, str]], first: str, language: str, text: str, start: int) -> tuple[str, str] | None:

@@ -313,7 +313,7 @@ def _is_name(word: str) -> bool:
 def _is_strange(before: str, previous: str) -> bool:
     """Whether the word before is a name of something else: then both are one name, as of a person."""
     is_first = not before[: -len(previous) - 1].strip() or before[: -len(previous) - 1].rstrip()[-1:] in '.!?:"“'
-    return not is_first and _is_name(previous)
+    return not is_first and not previous.endswith(".") and _is_name(previous)
 
 
 def _tell_person(one: Mention, around: _Around, previous: str, following: str) -> None:
