@@ -141,6 +141,13 @@ _WORD = re.compile(r"[^\W\d_]+")
 _LOUD = re.compile(r"\b[A-ZÀ-ÖØ-Þ]{4,}\b")
 
 
+@lru_cache(maxsize=4096)
+def standing_for(word: str) -> tuple[Candidate, ...]:
+    """What a name of one word, as it is written, may stand for."""
+    said = next((said for name, said in names().get(word, ()) if name == word), "")
+    return _candidates(said) if said else ()
+
+
 def called(folded: str) -> tuple[Candidate, ...]:
     """What a name may be the name of, given without letter case and accents (:func:`content.regions.fold`)."""
     found = (own for said in _by_folded(folded.isascii()).get(folded, ()) for own in _candidates(said))

@@ -85,7 +85,7 @@ def likely(own: Candidate, known: Mapping[str, float], language: str = "en") -> 
         prior += math.log10(own.inhabitants + 1)
     if own.country in LANGUAGES.get(language, ()):
         prior += 1.0
-    within = 3.0 * min(1.0, known.get(own.code, 0.0)) if "-" in own.code else 0.0
+    within = 1.2 * min(1.0, known.get(own.code, 0.0)) if "-" in own.code else 0.0
     return prior + within + 2.0 * min(1.5, known.get(own.country, 0.0)) + _RARE.get(own.code, 0.0)
 
 

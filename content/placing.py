@@ -109,6 +109,20 @@ class _Tally:
     def total(self) -> float:
         return sum(self.parts.values())
 
+    @property
+    def first_parts(self) -> tuple[float, ...]:
+        """What stands in the title, the summary and the first two paragraphs, each 1 at the most."""
+        return tuple(min(1.0, self.parts.get(part, 0.0)) for part in _FIRST)
+
+    def enters(self, paragraphs: int) -> float:
+        """Where it is named first: 0 is at the beginning, towards 1 at the end."""
+        numbers = (int(part.partition(" ")[2] or 1) - 1 for part in self.parts)
+        return min(numbers, default=0) / paragraphs
+
+    @property
+    def later(self) -> float:
+        return sum(force for part, force in self.parts.items() if part not in _FIRST)
+
     def add(self, force: float, one: _Seen) -> None:
         assert one.meant
         self.parts[one.part] = min(1.5, self.parts.get(one.part, 0.0) + force)
@@ -202,12 +216,7 @@ def features(told: Told) -> dict[str, dict[str, float]]:
             largest[code[:2]] = sorted((*largest[code[:2]], total))[1:]
     found = {}
     for code, total in totals.items():
-        tally = told.tallies[code]
-        facts = _facts(tally, total, told)
-        facts |= {
-            "share": total / everything, "of first": total / first, "named": math.log1p(everything),
-            "alone": 1 / len(countries), "home": float(code[:2] in told.home),
-        }  # fmt: skip
+        facts = {"share": total / everything, "alone": 1 / len(countries)}
         if "-" in code:
             around = totals[code[:2]] or 1.0
             second, most = largest[code[:2]]
@@ -215,39 +224,50 @@ def features(told: Told) -> dict[str, dict[str, float]]:
                 "of country": total / around, "others": (second if total == most else most) / around,
                 "country of first": around / first,
             }  # fmt: skip
+            found[code] = _of_subdivision(told.tallies[code], told, facts, is_home=code[:2] in told.home)
         else:
-            facts |= {"people only": float(tally.kinds <= {Kind.DEMONYM}), "is first": float(total == first)}
-        found[code] = facts | _crossed(facts)
+            facts |= {"of first": total / first, "named": math.log1p(everything)}
+            found[code] = _of_country(told.tallies[code], told, facts, is_home=code in told.home)
     return found
 
 
-def _facts(tally: _Tally, total: float, told: Told) -> dict[str, float]:
-    """What can be said of a region by itself."""
-    title, summary, opening, second = (min(1.0, tally.parts.get(part, 0.0)) for part in _FIRST)
-    later = sum(force for part, force in tally.parts.items() if part not in _FIRST)
-    parts = sum(force > CALLED for force in tally.parts.values())
-    return {
-        "title": title, "summary": summary, "opening": opening, "second": second, "later": math.log1p(later),
-        "spread": later / told.paragraphs, "opens": max(title, summary, opening),
-        "length": math.log(told.paragraphs), "parts": math.log1p(parts), "names": math.log1p(len(tally.names)),
-        "cued": min(1.0, tally.cued), "dateline": float(tally.has_dateline), "size": math.log10(tally.inhabitants + 1) / 3,
-        "capital": float(Kind.CAPITAL in tally.kinds), "capital only": float(tally.kinds <= {Kind.CAPITAL}),
-        "towns only": float(tally.kinds <= {Kind.TOWN}), "local": told.local,
+def _of_country(tally: _Tally, told: Told, facts: dict[str, float], *, is_home: bool) -> dict[str, float]:
+    title, summary, opening, second = tally.first_parts
+    alone, names, is_capital = facts["alone"], math.log1p(len(tally.names)), float(tally.kinds <= {Kind.CAPITAL})
+    facts |= {
+        "summary": summary, "opening": opening, "second": second, "opens": max(title, summary, opening),
+        "cued": min(1.0, tally.cued), "dateline": float(tally.has_dateline), "names": names, "local": told.local,
+        "people only": float(tally.kinds <= {Kind.DEMONYM}), "capital": float(Kind.CAPITAL in tally.kinds),
+        "enters": tally.enters(told.paragraphs), "capital only": is_capital, "capital only, alone": is_capital * alone,
+        "alone, local": alone * told.local, "alone, second": alone * second,
     }  # fmt: skip
+    if tally.kinds <= {Kind.TOWN}:
+        facts |= {
+            "towns only": 1.0, "towns only, alone": alone, "towns only, home": float(is_home), "towns only, names": names,
+            "towns only, local": told.local, "towns only, title": title, "towns only, opening": opening,
+            "towns only, size": math.log10(tally.inhabitants + 1),
+        }  # fmt: skip
+    return facts
 
 
-_CROSSED = {
-    "towns only": ("alone", "cued", "opening", "title", "size", "names", "home", "local", "spread"),
-    "capital only": ("alone", "cued", "opening", "title", "local", "spread"),
-    "alone": ("cued", "names", "opens"),
-}
-"""Facts that say something else together than each by itself."""
-
-
-def _crossed(facts: Mapping[str, float]) -> dict[str, float]:
-    return {
-        f"{one}, {other}": value * facts[other] for one, others in _CROSSED.items() if (value := facts[one]) for other in others
-    }
+def _of_subdivision(tally: _Tally, told: Told, facts: dict[str, float], *, is_home: bool) -> dict[str, float]:
+    title, summary, opening, second = tally.first_parts
+    alone, spread = facts["alone"], tally.later / told.paragraphs
+    parts = sum(force > CALLED for force in tally.parts.values())
+    facts |= {
+        "title": title, "summary": summary, "opening": opening, "second": second, "spread": spread,
+        "enters": tally.enters(told.paragraphs),
+        "dateline": float(tally.has_dateline), "size": math.log10(tally.inhabitants + 1),
+        "capital": float(Kind.CAPITAL in tally.kinds), "capital only, spread": (tally.kinds <= {Kind.CAPITAL}) * spread,
+        "alone, opens": alone * max(title, summary, opening), "alone, parts": alone * math.log1p(parts),
+        "alone, second": alone * second,
+    }  # fmt: skip
+    if tally.kinds <= {Kind.TOWN}:
+        facts |= {
+            "towns only": 1.0, "towns only, home": float(is_home), "towns only, local": told.local,
+            "towns only, title": title, "towns only, opening": opening,
+        }  # fmt: skip
+    return facts
 
 
 def _likelihood(facts: Mapping[str, float], weights: Mapping[str, float]) -> float:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass
 
-from content.gazetteer import Kind, Mention, find, names, ordinary
+from content.gazetteer import Kind, Mention, find, names, ordinary, standing_for
 from content.meanings import is_well_known
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -34,7 +34,8 @@ _CUES = {
 _NEVER = frozenset(
     "North South East West Northern Southern Eastern Western Central Centre Center Northeast Northwest Southeast Southwest "
     "Upper Lower March May August Bay Delta Union Islands Island Coast River Capital Metro District Region Province State "
-    "Norte Sur Sul Nord Sud Est Ouest Centro Nova Ville Most Male Of Sale Ball Deal San Santa Van University Banco".split()
+    "Norte Sur Sul Nord Sud Est Ouest Centro Nova Ville Most Male Of Sale Ball Deal San Santa Van University Banco "
+    "Commerce Street Enterprise Industry Liberty Hope Progress Justice Energy Defense Treasury Interior El_Banco".split()
 )
 """Words that are names of subdivisions or towns, and hardly ever meant so."""
 _NEVER_IN = {
@@ -58,6 +59,8 @@ _CIVIC_BEFORE = frozenset(
 )
 """What stands before "of" and the name of a place."""
 _SURE = frozenset("in near at outside across throughout downtown around central inner à bei près em cerca".split())
+_COUNTRY_FIRST = frozenset(["Niger"])
+"""Countries whose namesake in another is always called a state."""
 _OF_STATES = frozenset("state State province Province governor".split())
 _STREETS = frozenset(
     "Street Road Row Avenue Lane Drive Boulevard Hotel House Hall Square Bridge Shoal Reef Court Club Prize Award Medal".split()
@@ -202,7 +205,7 @@ def _weigh(one: Mention, around: _Around) -> None:
     """Reads what stands around a name."""
     text = around.text
     kinds = {candidate.kind for candidate in one.candidates}
-    if one.name in _NEVER or one.name in around.never:
+    if one.name.replace(" ", "_") in _NEVER or one.name in around.never:
         one.force = 0
         return
     before, after = text[max(0, one.start - 60) : one.start], text[one.end : one.end + 40]
@@ -218,6 +221,8 @@ def _weigh(one: Mention, around: _Around) -> None:
     if following in _OF_STATES and any(own.kind is Kind.SUBDIVISION for own in one.candidates):
         # Niger state, Washington State, the province of that name: not the country, nor the capital.
         one.candidates = tuple(own for own in one.candidates if own.kind in (Kind.SUBDIVISION, Kind.TOWN))
+    elif one.name in _COUNTRY_FIRST:
+        one.candidates = tuple(own for own in one.candidates if own.kind is not Kind.SUBDIVISION)
     if after.startswith(", ") and (behind := around.spans.get(one.end + 2)):
         one.qualifier = _qualifier(one, behind)
     elif after.startswith(", ") and (postal := _POSTAL.match(after)):
@@ -326,7 +331,7 @@ def _tell_person(one: Mention, around: _Around, previous: str, following: str) -
     is_initial = len(previous) == 2 and previous[0].isupper() and previous[1] == "."
     is_given = (
         one.name in given and around.says_names and following[:1].isupper() and following.lower() not in small
-        and not names().get(following) and not one.cued
+        and not is_well_known(standing_for(following)) and not one.cued
     )  # fmt: skip
     if is_titled or is_surname or is_initial or is_given:
         one.force = 0

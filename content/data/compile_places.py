@@ -35,7 +35,7 @@ from content.regions import ONLY_GROUPED, _by_name, _lines, first_level, fold, r
 HERE = Path(__file__).parent
 INHABITANTS = 10_000
 """Smaller towns are known only where an editor names them with their region."""
-STATES = frozenset({"US-GA"})
+STATES = frozenset({"US-GA", "NG-NI"})
 """Subdivisions that share their name with a country without being it."""
 KNOWN = 500
 """What stands for inhabitants (in thousands) of towns and subdivisions that news knows by their names alone."""
@@ -163,7 +163,9 @@ def towns(table: dict[str, dict[str, list[str]]]) -> Iterator[tuple[str, Row]]:
         for written in (written for name in known for written in spellings(name)):
             _, found, inhabitants = largest.get((code[:2], written), ("A", code, 0))
             largest[code[:2], written] = "A", code if "-" in code else found, inhabitants
-    for (country, written), row in largest.items():
+    known_as = {code: max(one[2] for one in largest.values() if one[1] == code) for _, code, _ in largest.values()}
+    for (country, written), (kind, code, inhabitants) in largest.items():
+        row = kind, code, inhabitants or known_as[code]
         # What is no state has no government that news calls by its capital.
         yield written, row if country not in table["dependent"]["countries"] else ("T", *row[1:])
     for country, written in ((country, written) for country, known in capitals.items() for written in known):
