@@ -234,11 +234,13 @@ def features(told: Told) -> dict[str, dict[str, float]]:
 def _of_country(tally: _Tally, told: Told, facts: dict[str, float], *, is_home: bool) -> dict[str, float]:
     title, summary, opening, second = tally.first_parts
     alone, names, is_capital = facts["alone"], math.log1p(len(tally.names)), float(tally.kinds <= {Kind.CAPITAL})
+    enters, is_named = tally.enters(told.paragraphs), bool(tally.kinds & {Kind.COUNTRY, Kind.DEMONYM})
     facts |= {
+        "unnamed": float(not is_named), "unnamed, enters": (not is_named) * enters, "unnamed, alone": (not is_named) * alone,
         "summary": summary, "opening": opening, "second": second, "opens": max(title, summary, opening),
         "cued": min(1.0, tally.cued), "dateline": float(tally.has_dateline), "names": names, "local": told.local,
         "people only": float(tally.kinds <= {Kind.DEMONYM}), "capital": float(Kind.CAPITAL in tally.kinds),
-        "enters": tally.enters(told.paragraphs), "capital only": is_capital, "capital only, alone": is_capital * alone,
+        "enters": enters, "capital only": is_capital, "capital only, alone": is_capital * alone,
         "alone, local": alone * told.local, "alone, second": alone * second,
     }  # fmt: skip
     if tally.kinds <= {Kind.TOWN}:

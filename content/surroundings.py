@@ -99,8 +99,10 @@ _JOINS = frozenset(
 """The last word of each of these:"""
 _BEHIND_WATER = re.compile(r"\b(?:Sea|Gulf|Strait|Straits|Bay|Lake|River|Port|Isthmus|Mount) (?:of )?(?:the )?$")
 _BEHIND_LEARNING = re.compile(
-    r"\b(?:University|College|Institute|School|Universidad|Université)(?: \w+)? (?:of|at|de) (?:the )?$"
+    r"\b(?:University|College|Institute|School|Universidad|Université)(?: \w+)? (?:of|at|de) (?:the )?"
+    r"(?:[A-Z]\w+(?: [A-Z]\w+)?(?:,| at| in|) )?$"
 )
+"""Before the name of a university, or of the town that parts it from its sisters: University of California, Berkeley."""
 _BEHIND_BANK = re.compile(
     r"(\w+ )?\b(?:Bank|Banco|Banque|Radio|Voice|Club|Duke|Duchess|Earl|Prince|Princess|Air) (?:of |de |do )?$"
 )
@@ -236,7 +238,7 @@ def _weigh(one: Mention, around: _Around) -> None:
             return
     if one.qualifier:
         one.cued = one.sure = True
-        if _ASIDE.search(before):
+        if _ASIDE.search(before) or _BEHIND_LEARNING.search(before):
             one.force *= 0.4
         return
     _weigh_words(one, kinds, before, previous, after, following)
@@ -271,7 +273,7 @@ def _weigh_words(one: Mention, kinds: Set[Kind], before: str, previous: str, aft
         one.force = 0
     elif following in _COMPANY:
         one.force *= 0.2 if kinds & {Kind.COUNTRY, Kind.DEMONYM, Kind.SUBDIVISION} else 0
-    elif following in _LEARNING or (previous in _JOINS and _BEHIND_LEARNING.search(before)):
+    elif following in _LEARNING or _BEHIND_LEARNING.search(before):
         one.force *= 0.3
     elif previous in _JOINS and (bank := _BEHIND_BANK.search(before)) and (bank[1] or "").strip() not in _SURE_BANKS:
         one.force *= 0.2
