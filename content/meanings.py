@@ -7,7 +7,7 @@ between them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 
 from content.gazetteer import Candidate, Kind
@@ -20,6 +20,8 @@ _SMALL_CAPITAL = 2.0
 KNOWN_CAPITAL = 60
 KNOWN = 500
 """Inhabitants (in thousands) of a place that is known by its name alone."""
+LARGE = 300
+"""Inhabitants (in thousands) of a town whose name is not taken for a person's."""
 FEDERATIONS = frozenset(
     (
         "US",
@@ -96,6 +98,13 @@ def is_obscure(own: Candidate) -> bool:
     return own.kind is Kind.TOWN
 
 
-def is_well_known(candidates: Iterable[Candidate], inhabitants: int = 300) -> bool:
-    """Whether one of the candidates is a country, a known subdivision, a capital or a city of so many thousands."""
-    return any(not is_obscure(own) or own.inhabitants >= inhabitants for own in candidates)
+@lru_cache(maxsize=8192)
+def is_well_known(candidates: tuple[Candidate, ...]) -> bool:
+    """Whether one of the candidates is a country, a known subdivision, a capital or a large city."""
+    return any(not is_obscure(own) or own.inhabitants >= LARGE for own in candidates)
+
+
+@lru_cache(maxsize=8192)
+def kinds_of(candidates: tuple[Candidate, ...]) -> frozenset[Kind]:
+    """The kinds of place that a name may stand for."""
+    return frozenset(own.kind for own in candidates)

@@ -20,7 +20,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from content.data.labelled import texts
-from content.placing import features, tallied
+from content.placing import tallied
+from content.tallies import features
 
 HERE = Path(__file__).parent
 CUTS = {"country": 0.53, "subdivision": 0.41}
