@@ -104,49 +104,48 @@ def _longer(every: Sequence[Mention]) -> dict[str, str]:
 
 def _weigh(one: Mention, around: _Around) -> None:
     """Reads what stands around a name."""
-    text = around.text
-    kinds = kinds_of(one.candidates)
-    if one.name in beside.NEVER or one.name in around.never:
-        one.force = 0
-        return
+    text, kinds = around.text, kinds_of(one.candidates)
     before, after = text[max(0, one.start - 60) : one.start], text[one.end : one.end + 40]
-    right = _AFTER.match(after)
-    if before.endswith("-") and kinds <= {Kind.TOWN}:
+    # What hangs on another word by a hyphen is a part of its name, unless it is well known.
+    if one.name in beside.NEVER or one.name in around.never or (before.endswith("-") and kinds <= {Kind.TOWN}):
         one.force = 0
         return
+    right = _AFTER.match(after)
     previous, following = _word_before(before), right[1] if right else ""
     one.dateline = one.start < 2 and _DATELINE.match(after) is not None
-    is_civic = _is_civic(before, previous, after, following)
-    one.sure = one.dateline or is_civic or previous.lower() in beside.SURE
+    one.sure = one.dateline or previous.lower() in beside.SURE or _is_civic(before, previous, after, following)
     one.cued = one.sure or previous.lower() in around.cues
-    if following in beside.OF_STATES and any(own.kind is Kind.SUBDIVISION for own in one.candidates):
-        # Niger state, Washington State, the province of that name: not the country, nor the capital.
-        one.candidates = tuple(own for own in one.candidates if own.kind in (Kind.SUBDIVISION, Kind.TOWN))
-    elif one.name in beside.COUNTRY_FIRST:
-        one.candidates = tuple(own for own in one.candidates if own.kind is not Kind.SUBDIVISION)
+    _narrow(one, around, kinds, after, following)
+    if one.force and one.qualifier:
+        one.cued = one.sure = True
+        one.force *= 0.4 if beside.ASIDE.search(before) or _is_of_school(before) else 1.0
+    elif one.force:
+        _weigh_words(one, kinds, before, previous, after, following)
+        if Kind.CAPITAL in kinds and one.cued and beside.GOVERNING.search(before):
+            one.cued = False
+        elif one.cued and beside.ASIDE.search(before):
+            one.force *= 0.4
+        if one.force and " " not in one.name:
+            _tell_name(one, around, kinds, before, previous, following)
+
+
+def _narrow(one: Mention, around: _Around, kinds: Set[Kind], after: str, following: str) -> None:
+    """Leaves of a name's candidates those that what stands behind it allows; none is left of what is no place of the news."""
     if after.startswith(", ") and (behind := around.spans.get(one.end + 2)):
         one.qualifier = _qualifier(one, behind)
     elif after.startswith(", ") and (postal := _POSTAL.match(after)):
         one.qualifier = next((own.code for own in one.candidates if own.code == f"US-{postal[1]}"), "")
+    if following in beside.OF_STATES and Kind.SUBDIVISION in kinds:
+        # Niger state, Washington State, the province of that name: not the country, nor the capital.
+        one.candidates = tuple(own for own in one.candidates if own.kind in (Kind.SUBDIVISION, Kind.TOWN))
+    elif one.name in beside.COUNTRY_FIRST:
+        one.candidates = tuple(own for own in one.candidates if own.kind is not Kind.SUBDIVISION)
     if Kind.NOTHING in kinds:
         # A company's name may be a town's as well (Orange); a sea is never one.
         is_company = any(own.code == "companies" for own in one.candidates)
         one.candidates = tuple(own for own in one.candidates if own.kind is not Kind.NOTHING)
         if not (is_company and one.candidates and (one.cued or one.qualifier)):
             one.force = 0
-            return
-    if one.qualifier:
-        one.cued = one.sure = True
-        if beside.ASIDE.search(before) or _is_of_school(before):
-            one.force *= 0.4
-        return
-    _weigh_words(one, kinds, before, previous, after, following)
-    if Kind.CAPITAL in kinds and one.cued and beside.GOVERNING.search(before):
-        one.cued = False
-    elif one.cued and beside.ASIDE.search(before):
-        one.force *= 0.4
-    if one.force and " " not in one.name:
-        _tell_name(one, around, kinds, before, previous, following)
 
 
 def _is_civic(before: str, previous: str, after: str, following: str) -> bool:
