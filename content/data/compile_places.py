@@ -140,7 +140,9 @@ def around(city: Any) -> str:
     return next((code for one in parts if one.iso_code and (code := top(one.iso_code))), country)
 
 
-_KIND_OF_TOWN = re.compile(r"^(?:Grad|Municipality of|Komuna e) | (?:City|County|Region|Island|Village|District)$")
+_KIND_OF_TOWN = re.compile(
+    r"^(?:Grad|Municipality of|Komuna e) | (?:City|County|Region|Regional State|Island|Village|District)$"
+)
 
 
 def towns(table: dict[str, dict[str, list[str]]]) -> Iterator[tuple[str, Row]]:
