@@ -173,7 +173,7 @@ def find(text: str, language: str = "en") -> Iterator[Mention]:
         yield from _within(text, language)
         return
     known, loud, end = names(language), "", 0
-    for word in _starts().finditer(text):
+    for word in _starts(text.isascii()).finditer(text):
         start, first = word.start(), word[0]
         if start < end or (start and text[start - 1] in "@#/_."):
             continue
@@ -208,8 +208,9 @@ def _unspaced(language: str) -> tuple[re.Pattern[str], dict[str, str]]:
 def _standing(several: Sequence[tuple[str, str]], first: str, language: str, text: str, start: int) -> tuple[str, str] | None:
     """The longest name beginning with the word ``first`` that stands in a text as whole words, and what it may stand for."""
     if len(several) > MANY:
-        found = _longest(first, language).match(text, start)
-        return next(one for one in several if one[0] == found[0]) if found else None
+        pattern, by_name = _longest(first, language)
+        found = pattern.match(text, start)
+        return by_name[found[0]] if found else None
     for one in several:
         if text.startswith(one[0], start):
             behind = text[start + len(one[0]) : start + len(one[0]) + 1]
@@ -219,12 +220,18 @@ def _standing(several: Sequence[tuple[str, str]], first: str, language: str, tex
 
 
 @lru_cache(maxsize=4096)
-def _longest(first: str, language: str) -> re.Pattern[str]:
-    return re.compile(rf"(?:{'|'.join(re.escape(name) for name, _ in names(language)[first])})(?!\w)")
+def _longest(first: str, language: str) -> tuple[re.Pattern[str], dict[str, tuple[str, str]]]:
+    """Matches the longest of many names with one first word; and what each of them may stand for."""
+    several = names(language)[first]
+    # What is known by a name first goes before what has it, too.
+    by_name = {one[0]: one for one in reversed(several)}
+    return re.compile(rf"(?:{'|'.join(re.escape(name) for name, _ in several)})(?!\w)"), by_name
 
 
 @cache
-def _starts() -> re.Pattern[str]:
+def _starts(is_ascii: bool) -> re.Pattern[str]:
     """Matches the words that may begin a name: those with a capital, or in a script that has none, and a few more."""
     small = "|".join(sorted(word for word in names() if word[0].islower() and word.isascii()))
+    if is_ascii:
+        return re.compile(rf"(?<![A-Za-z])(?:[A-Z][A-Za-z]*|(?:{small})\b)")
     return re.compile(rf"(?<![^\W\d_])(?:[^\W\d_a-zß-öø-ÿ][^\W\d_]*|(?:{small})\b)")

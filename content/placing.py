@@ -22,7 +22,7 @@ from content.gazetteer import Candidate, Kind, Mention
 from content.meanings import LANGUAGES, is_obscure, likely, merged
 from content.regions import Region, region
 from content.surroundings import mentions, words_of
-from content.tallies import CALLED, CAPITAL, DATELINE, PART_WEIGHTS, Evidence, Seen, Tally, Told, features, locality
+from content.tallies import CALLED, CAPITAL, DATELINE, PART_WEIGHTS, Seen, Tally, Told, features, locality
 from content.text import plain
 
 if TYPE_CHECKING:
@@ -34,6 +34,15 @@ THRESHOLD = 0.5
 AREA_HALF = 5.5
 """The weight of mentions that makes a score of a half for an area; labelled texts have too few to fit it."""
 _PARAGRAPH_END = re.compile(r"</(?:p|li|h[1-6]|blockquote|td|th|figcaption|pre|dt|dd)>|<br ?/?>")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Words of the text that speak for a region: what they are, where they stand, at which character of that part."""
+
+    words: str
+    part: str
+    start: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +118,8 @@ def _area_score(tally: Tally) -> float:
 
 
 def _strongest(tally: Tally) -> tuple[Evidence, ...]:
-    return tuple(said for _, said in sorted(tally.evidence, key=lambda both: -both[0])[:6])
+    strongest = sorted(tally.seen, key=lambda both: -both[0])[:6]
+    return tuple(Evidence(one.mention.name, one.part, one.mention.start) for _, one in strongest)
 
 
 @cache

@@ -38,15 +38,6 @@ NATIONAL = frozenset(
 """Words that tell the affairs of a town from those of states."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Words of the text that speak for a region: what they are, where they stand, at which character of that part."""
-
-    words: str
-    part: str
-    start: int
-
-
 @dataclass(slots=True)
 class Seen:
     """A mention with the part that it stands in and what it was taken for."""
@@ -72,7 +63,7 @@ class Tally:
     has_dateline: bool = False
     inhabitants: int = 0
     """Those of the largest of its towns that are named, in thousands."""
-    evidence: list[tuple[float, Evidence]] = field(default_factory=list)
+    seen: list[tuple[float, Seen]] = field(default_factory=list)
 
     @property
     def total(self) -> float:
@@ -102,8 +93,7 @@ class Tally:
         self.has_dateline |= one.mention.dateline
         if one.meant.kind in (Kind.TOWN, Kind.CAPITAL):
             self.inhabitants = max(self.inhabitants, one.meant.inhabitants)
-        said = Evidence(one.mention.name, one.part, one.mention.start)
-        self.evidence.append((force * PART_WEIGHTS.get(one.part, 1.0), said))
+        self.seen.append((force * PART_WEIGHTS.get(one.part, 1.0), one))
 
 
 @dataclass(slots=True)
