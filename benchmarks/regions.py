@@ -15,53 +15,14 @@ import re
 import resource
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
-from content.cleaning import clean, from_markdown
+from content.data.labelled import Text, texts
 from content.placing import chosen, place
 from content.regions import _lines, region
 from content.text import plain
 
 LABELLED = Path(__file__).parent.parent / "tests" / "places"
-
-
-@dataclass(frozen=True)
-class Text:
-    """A labelled text: ``body`` is clean HTML."""
-
-    name: str
-    title: str
-    summary: str
-    body: str
-    expect: frozenset[str]
-    optional: frozenset[str]
-    language: str = "en"
-
-
-def texts(folder: Path) -> list[Text]:
-    found = []
-    for path in sorted(folder.rglob("*.md")):
-        _, front, body = path.read_text("utf-8").split("---\n", 2)
-        facts = yaml.safe_load(front)
-        if "expect" not in facts:
-            continue
-        expect, optional = (frozenset(map(str, facts.get(name) or [])) for name in ("expect", "optional"))
-        body = clean(from_markdown(body), lambda link: link)
-        found.append(
-            Text(
-                path.stem,
-                str(facts["title"]),
-                str(facts.get("summary") or ""),
-                body,
-                expect,
-                optional,
-                facts.get("language") or "en",
-            )
-        )
-    return found
 
 
 def ours(text: Text) -> set[str]:

@@ -44,9 +44,9 @@ class Fields:
         """Reports something about the first of these fields that is there."""
         self._warn(message, self.line(*names))
 
-    def has(self, *names: str) -> bool:
-        """Whether one of these fields is there, be it empty."""
-        return any(name in self._values for name in names)
+    def says(self, *names: str) -> bool:
+        """Whether one of these fields holds something, be it a list of nothing; a field left blank says nothing."""
+        return any(isinstance(value := self._values.get(name), list) or bool(value) for name in names)
 
     def line(self, *names: str) -> int:
         """The line of the first of these fields that is there, else 1."""

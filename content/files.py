@@ -22,6 +22,16 @@ BATCH = 100
 FOREIGN = frozenset({".docx", ".doc", ".odt", ".rtf", ".pages", ".rst", ".adoc", ".org", ".mdx", ".epub"})
 """Texts that an editor may expect to be read and that are not."""
 
+
+def why_no_article(path: Path) -> str:
+    """Why a file is none that articles are read from, by its name; empty when it is one."""
+    if path.suffix.lower() not in SUFFIXES:
+        return f"is not an article: its name must end in one of {', '.join(SUFFIXES)}"
+    if path.name in NOTES or path.name.startswith((".", "_")):
+        return "is not an article: files of this name are notes to the team or set aside; rename it"
+    return ""
+
+
 Listing = tuple[str, tuple[int, int, int]]
 """A file as a folder lists it: its path from there, and size, mtime and ctime (ns)."""
 

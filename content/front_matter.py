@@ -16,6 +16,9 @@ Value: TypeAlias = "str | list[Value] | dict[str, Value]"
 
 _FENCE = {"---": re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE), "+++": re.compile(r"^\+\+\+[ \t]*$", re.MULTILINE)}
 _OPENING = re.compile(r"\A(---|\+\+\+)[ \t]*\n")
+_WRITTEN_OPENING = re.compile(r"\A(---|\+\+\+)[ \t]*(?:\r\n|\r|\n)")
+_WRITTEN_CLOSING = re.compile(r"(?<=[\r\n])(?:---|\.\.\.)[ \t]*(?=[\r\n]|\Z)")
+"""The same in a text whose lines end as they were written."""
 _HEADER_FIELD = re.compile(r"^([A-Za-z][\w -]{0,30}):[ \t]*(.*)$")
 _YAML_FIELD = re.compile(r"^[\w\"'][^:\n]{0,60}:(?:\s|$)", re.MULTILINE)
 _TOML_KEY = re.compile(r"^\s*(?:\[+\s*)?[\"']?([\w-]+)[\"']?\s*(?:=|\.|\])")
@@ -51,16 +54,26 @@ class Document:
 
 
 def with_list(text: str, name: str, values: Sequence[str]) -> str:
-    """``text`` (lines ending in ``\\n``) with a list of plain words added to its front matter, made if there is none."""
-    opening = _OPENING.match(text)
+    """``text``, whatever its lines end in, with a list of plain words added to its front matter, made if there is none.
+
+    All else stays as it is; the line that is added ends as the first one does.
+    """
+    opening, first = _WRITTEN_OPENING.match(text), re.search(r"\r\n|\r|\n", text)
+    end = first[0] if first else "\n"
     listed = ", ".join(f'"{value}"' for value in values)
     if opening and opening[1] == "+++":
         # Before the first table, so that it belongs to none.
-        return f"{opening[0]}{name} = [{listed}]\n{text[opening.end() :]}"
-    closing = _FENCE["---"].search(text, opening.end()) if opening else None
-    if closing:
-        return f"{text[: closing.start()]}{name}: [{listed}]\n{text[closing.start() :]}"
-    return f"---\n{name}: [{listed}]\n---\n\n{text}"
+        return f"{opening[0]}{name} = [{listed}]{end}{text[opening.end() :]}"
+    if opening and (closing := _WRITTEN_CLOSING.search(text, opening.end() - 1)):
+        return f"{text[: closing.start()]}{name}: [{listed}]{end}{text[closing.start() :]}"
+    if first and text[:6].lower() == "title:":
+        return f"{text[: first.end()]}{name}: {', '.join(values)}{end}{text[first.end() :]}"
+    return f"---{end}{name}: [{listed}]{end}---{end}{end}{text}"
+
+
+def begins(text: str) -> bool:
+    """Whether a text begins with front matter, whatever its lines end in."""
+    return _WRITTEN_OPENING.match(text) is not None or text[:6].lower() == "title:"
 
 
 def split(text: str) -> Document:

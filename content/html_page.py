@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import cast
@@ -39,7 +40,17 @@ _FACTS = (
     ("image", "//meta[@property='og:image']/@content"),
     ("image_alt", "//meta[@property='og:image:alt']/@content"),
     ("language", "/html/@lang"),
+    ("regions", "//meta[@name='regions']/@content"),
 )
+
+_HEAD = re.compile(r"<head(?:\s[^>]*)?>", re.IGNORECASE)
+
+
+def with_regions(text: str, codes: Sequence[str]) -> str | None:
+    """A page that says its regions in its head; ``None`` when it has none. All else stays as it is."""
+    head = _HEAD.search(text)
+    said = f'<meta name="regions" content="{", ".join(codes)}">'
+    return f"{text[: head.end()]}{said}{text[head.end() :]}" if head else None
 
 
 def read_page(text: str) -> Page:

@@ -29,7 +29,10 @@ class Read:
         # Between processes the article travels as it is kept, which takes a fraction of the time.
         said, origin = self.reading, self.origin
         document = None if said.article is None else to_document(said.article)
-        rest = (said.problems, said.digest, said.dated, said.revised, said.other_slug, said.slug_line, said.beside)
+        rest = (
+            said.problems, said.digest, said.dated, said.revised, said.other_slug, said.slug_line, said.beside,
+            said.regions_named,
+        )  # fmt: skip
         return _received, (str(said.path), document, rest, astuple(origin))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -22,19 +22,17 @@ from content.front_matter import FrontMatterError, Value, split
 from content.media import is_article, media_of, packed, target_of
 from content.regions import Region, resolve
 from content.settings import AuthorSettings, ContentSettings, SiteSettings
-from content.text import lead, plain, slug_of, xml_safe
+from content.text import is_page, lead, plain, slug_of, xml_safe
 
 TITLE_LIMIT = 300
 """Characters beyond which the first line of a text is no title."""
-
-_WHOLE_PAGE = re.compile(r"<(?:!doctype|html|body)\b", re.IGNORECASE)
 
 _SOME_TEXT = re.compile(r"(?:\A|>)\s*[^\s<&]")
 
 _RESERVED = frozenset({"feeds", "media", "regions"})
 """What the publisher's own folders are called."""
 
-READING_VERSION = 4
+READING_VERSION = 5
 """Goes up when the same file would be read differently, or other regions found in it, so that archives read theirs again."""
 
 
@@ -45,6 +43,7 @@ class Reading:
     ``dated`` says that the file gives a date of publication, ``revised`` one of correction; the archive
     supplies what is missing. ``other_slug`` may be taken when another article has the slug; empty when the
     editor chose the slug. ``slug_line`` is where the slug was set, for messages. ``beside`` are the files that it leads to.
+    ``regions_named`` are the regions as the file names them, ``None`` when it says nothing of them.
     """
 
     path: Path
@@ -56,6 +55,7 @@ class Reading:
     other_slug: str = ""
     slug_line: int = 1
     beside: str = ""
+    regions_named: tuple[str, ...] | None = None
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -82,9 +82,12 @@ class Reader:
         self.fingerprint = hashlib.blake2b(repr(facts).encode(), digest_size=8).hexdigest()
         """Changes when unchanged files would nonetheless read differently."""
 
-    def read(self, path: Path) -> Reading:
-        """Reads one file. Whatever is wrong with it is in the result's problems; nothing is raised."""
-        return _FileReader(self, path).read()
+    def read(self, path: Path, raw: bytes | None = None) -> Reading:
+        """Reads one file, or what it would become with the bytes ``raw``.
+
+        Whatever is wrong with it is in the result's problems; nothing is raised.
+        """
+        return _FileReader(self, path, raw).read()
 
 
 def _heading(line: str) -> str:
@@ -124,7 +127,8 @@ class _RefusedError(Exception):
 class _FileReader:
     """Reads one file and gathers what is wrong with it."""
 
-    def __init__(self, reader: Reader, path: Path) -> None:
+    def __init__(self, reader: Reader, path: Path, raw: bytes | None = None) -> None:
+        self.raw = raw
         self.reader = reader
         self.site = reader.site
         self.path = path
@@ -160,7 +164,7 @@ class _FileReader:
         kind = SUFFIXES[self.path.suffix.lower()]
         given = fields.Fields(document.fields, document.lines, self.error, self.warn)
         body, body_line, freed = document.body, document.body_line, False
-        if kind == "html" and (given.text(*fields.TITLE) is None or _WHOLE_PAGE.search(body)):
+        if kind == "html" and (given.text(*fields.TITLE) is None or is_page(body)):
             body, freed = self._whole_page(body, body_line, given), True
         elif not document.has_front_matter:
             body, body_line = self._pasted(body, given, kind)
@@ -169,11 +173,11 @@ class _FileReader:
 
     def _text(self) -> str:
         try:
-            size = self.path.stat().st_size
+            size = self.path.stat().st_size if self.raw is None else len(self.raw)
             if size > (limit := self.reader.content.max_file_mb * 1_000_000):
                 self.error(f"the file has {size / 1e6:.1f} MB; content.max_file_mb allows {limit // 1_000_000}", 0)
                 raise _RefusedError
-            raw = self.path.read_bytes()
+            raw = self.path.read_bytes() if self.raw is None else self.raw
         except OSError as problem:
             self.error(f"cannot be read: {problem.strerror}", 0)
             raise _RefusedError from None
@@ -247,27 +251,28 @@ class _FileReader:
         markup = self._body(body, body_line, kind, resolve)
         published, updated, state = self._times(given)
         regions, places = self._regions(given)
-        summary, language = self._summary(given, markup), self._language(given)
-        if not given.has(*fields.REGIONS):
-            regions = self._placed(title, summary, markup, language)
         tags = given.names("tags", "tag", "keywords") + given.names("categories") + places
         category = given.text("category") or ""
         section = words(given.text("section") or category)
         article = Article(
             id=mint_id(self.site.host, self.site.owned_since, slug), slug=slug, url=url, title=title,
-            summary=summary, body=markup, published=published or self.reader.now,
+            summary=self._summary(given, markup), body=markup, published=published or self.reader.now,
             updated=max(updated or published or self.reader.now, published or self.reader.now), state=state,
             authors=read_authors(given, self.reader.authors, resolve), section=section,
             tags=tuple(dict.fromkeys(word for tag in tags if (word := words(tag)))), regions=regions,
-            language=language, image=read_image(given, resolve),
+            language=self._language(given), image=read_image(given, resolve),
             sources=read_sources(given, resolve),
             weight=given.integer("weight", default=0), media=tuple(self.media.values()),
         )  # fmt: skip
+        says_regions = given.says(*fields.REGIONS)
+        if not says_regions:
+            article = replace(article, regions=self._placed(article))
         refused = any(problem.severity is Severity.ERROR for problem in self.problems)
         return Reading(
             self.path, None if refused else article, tuple(self.problems), self.digest, dated=published is not None,
             revised=updated is not None, other_slug=other_slug, slug_line=given.line("slug"),
             beside=packed(self.path, self.targets),
+            regions_named=tuple(given.names(*fields.REGIONS)) if says_regions else None,
         )  # fmt: skip
 
     def _url(self, given: fields.Fields, slug: str) -> str:
@@ -421,15 +426,15 @@ class _FileReader:
             self.warn(f"the region {one.name!r} is not known and is kept as a tag; {hint}", line)
         return tuple(found), [one.name for one in unresolved]
 
-    def _placed(self, title: str, summary: Summary, markup: str, language: str) -> tuple[Region, ...]:
+    def _placed(self, article: Article) -> tuple[Region, ...]:
         """The regions that the text itself is about, where the settings ask for them."""
         mode, threshold = self.reader.content.regions, self.reader.content.region_threshold
         if mode == "off":
             return ()
         # Loaded only when an article says nothing of its regions itself.
-        from content.placing import chosen, explained, place
+        from content.placing import chosen, explained, placed
 
-        found = place(title, summary.text if summary.written else "", markup, language)
+        found = placed(article)
         if mode == "apply":
             return chosen(found, threshold)
         if said := explained(found, threshold):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -117,15 +117,17 @@ def lineage(place: Region) -> tuple[Region, ...]:
 def resolve(names: Iterable[str]) -> tuple[list[Region], list[Unresolved]]:
     """The regions that names or codes stand for, in their order and once each, and what could not be told.
 
-    A code is understood in any letter case, alpha-3 too; a name with or without its accents; a town stands for the subdivision
-    that it lies in. Where a name is shared by places in several countries, the countries named beside it decide.
+    A code is understood in any letter case, alpha-3 too; a name with or without its accents; a town or a county stands for the
+    first-level subdivision that it lies in, a group of states for the area that is nearest. Where a name is shared, what it
+    stands for in a text counts, and the countries named beside it decide first.
     """
     wanted = [name.strip() for name in names if name.strip()]
-    certain = {found.country for name in wanted if (found := _resolve_one(name, ())) and isinstance(found, Region)}
+    alone = [_resolve_one(name, frozenset()) for name in wanted]
     regions: list[Region] = []
     unresolved: list[Unresolved] = []
-    for name in wanted:
-        found = _resolve_one(name, certain)
+    for number, name in enumerate(wanted):
+        others = (one for other, one in enumerate(alone) if other != number)
+        found = _resolve_one(name, frozenset(one.country for one in others if isinstance(one, Region)))
         if isinstance(found, Unresolved):
             unresolved.append(found)
         elif found not in regions:
@@ -133,42 +135,61 @@ def resolve(names: Iterable[str]) -> tuple[list[Region], list[Unresolved]]:
     return regions, unresolved
 
 
-def _resolve_one(name: str, beside: Collection[str]) -> Region | Unresolved:
+@lru_cache(maxsize=4096)
+def _resolve_one(name: str, beside: frozenset[str]) -> Region | Unresolved:
     if (code := _code(name)) in _lines() and not code.isdigit():
         return _row(code).region
     key = fold(name)
-    countries, subdivisions = _by_name()
-    candidates = subdivisions.get(key, ())
-    if len(near := [code for code in candidates if code[:2] in beside]) == 1 and key in _COUNTRY_OR_STATE:
-        return _row(near[0]).region
-    if key in countries:
-        return _row(countries[key]).region
-    if len(near) == 1:
-        return _row(near[0]).region
-    if len(candidates) == 1:
-        return _row(candidates[0]).region
-    return Unresolved(name, tuple(candidates)) if candidates else _resolve_town(name, beside)
+    if (code := _by_name()[0].get(key, "")) and key not in _SHARED:
+        return _row(code).region
+    meanings = _meanings(key, beside)
+    codes = tuple(dict.fromkeys(code for _, code in meanings))
+    if codes and (len(codes) == 1 or meanings[0][0] >= meanings[1][0] + CLEARLY):
+        return _row(codes[0]).region
+    return Unresolved(name, codes)
 
 
-def _resolve_town(name: str, beside: Collection[str]) -> Region | Unresolved:
-    """The subdivision, or the country, that the town of this name lies in, if one is much larger than its namesakes."""
-    # Loaded only when somebody names a town.
-    from content.gazetteer import towns
+def _meanings(key: str, beside: frozenset[str]) -> list[tuple[float, str]]:
+    """The codes that a folded name may stand for, likeliest first, with how likely each is."""
+    # Loaded only when somebody names a place that is no country.
+    from content.gazetteer import Candidate, Kind, called
+    from content.meanings import likely, merged
 
-    found = towns(name)
-    likely = [one for one in found if one.country in beside] or found
-    if likely and (len(likely) == 1 or likely[0].inhabitants >= 4 * likely[1].inhabitants):
-        return _row(likely[0].code).region
-    return Unresolved(name, tuple(dict.fromkeys(one.code for one in likely)))
+    subdivisions = _by_name()[1].get(key, ())
+    found = merged((*called(key), *(Candidate(Kind.SUBDIVISION, first_level(code)) for code in subdivisions)))
+    said = dict.fromkeys(beside, 1.5)
+    # London beside Canada is the one there, but Paris beside the United States not the small town in Texas.
+    near = [own for own in found if own.country in beside and (own.kind is not Kind.TOWN or own.inhabitants >= LARGE)]
+    return sorted(((likely(own, said), own.code) for own in near or found), key=lambda both: (-both[0], both[1]))
 
 
+LARGE = 50
+"""Inhabitants (in thousands) of a town that goes before its namesake elsewhere, when its country stands beside it."""
+
+
+def first_level(code: str) -> str:
+    """The subdivision that governs at the first level below the country, of a subdivision that lies in it."""
+    while "-" in (above := _row(code).parent) and code[:2] not in ONLY_GROUPED:
+        code = above
+    return code
+
+
+ONLY_GROUPED = frozenset({"CV", "DO", "ID", "MH", "PH", "UG"})
+"""Countries where ISO 3166-2 has a level above the one that governs: islands, planning regions. Jakarta is not Java there."""
+CLEARLY = 0.5
+"""How much likelier one meaning of a name must be than the next: of two towns, by three times the inhabitants."""
+_SHARED = frozenset({"georgia", "congo"})
+"""Names of a country that another country, or a state, has as well."""
 _ALIAS_CODES = {"UK": "GB", "EL": "GR"}
-# Names of a country that are also a state's; the country beside them tells which.
-_COUNTRY_OR_STATE = frozenset({"georgia"})
+
+
+_SIGNS = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) == "_")}
 
 
 def fold(name: str) -> str:
     """A name as it is compared: without letter case, accents and signs."""
+    if name.isascii():
+        return " ".join(name.lower().translate(_SIGNS).split())
     decomposed = unicodedata.normalize("NFKD", name.casefold())
     letters = "".join(c for c in decomposed if not unicodedata.combining(c)).replace("ı", "i").replace("ʻ", "")
     return " ".join(re.sub(r"[^\w]+", " ", letters).split())

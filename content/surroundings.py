@@ -5,101 +5,42 @@ company, a sea, a dish, a dateline, a preposition, "Paris, Texas".
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
+from dataclasses import dataclass
 
-from content.gazetteer import Kind, Mention, find, names, ordinary
+from content import neighbours as beside
+from content.gazetteer import Kind, Mention, find, names, ordinary, standing_for
+from content.meanings import is_well_known, kinds_of
 
 _WORD = re.compile(r"[^\W\d_]+")
+_WORDS = re.compile(r"\w+")
 _POSTAL = re.compile(r", ([A-Z]{2})\b")
 _AFTER = re.compile(r"[ \u00a0]([\w'&-]+)")
 _DATELINE = re.compile(r"\s*(?:[–—-]{1,2} |\()|, [\w. ]{2,25}?\s*(?:[–—]|--| - |\()")
 
-_PLACING = frozenset(
-    "in at near from to around outside across inside within through toward towards into off between via throughout downtown "
-    "central greater north south east west northern southern eastern western northeastern northwestern southeastern "
-    "southwestern northeast northwest southeast southwest rural coastal mainland upstate suburban metropolitan inner".split()
-)
-_CUES = {
-    "de": frozenset("in im bei aus nach von um nahe".split()),
-    "fr": frozenset("à en dans au aux de du".split()),
-    "es": frozenset("en de desde hasta a".split()),
-    "it": frozenset("a in da di nel nella".split()),
-    "pt": frozenset("em no na de do da".split()),
-    "nl": frozenset("in te uit bij van".split()),
-}
-"""Words that speak of a place in other languages."""
-_NEVER = frozenset(
-    "North South East West Northern Southern Eastern Western Central Centre Center Northeast Northwest Southeast Southwest "
-    "Upper Lower March May August Bay Delta Union Islands Island Coast River Capital Metro District Region Province State "
-    "Norte Sur Sul Nord Sud Est Ouest Centro Nova Ville Most Male Of Sale Ball Deal".split()
-)
-"""Words that are names of subdivisions or towns, and hardly ever meant so."""
-_LANGUAGES = frozenset(["English"])
-"""Adjectives that speak of a language more often than of a place."""
-_STREETS = frozenset(
-    "Street Road Row Avenue Lane Drive Boulevard Hotel House Hall Square Bridge Shoal Reef Court Club Prize Award Medal".split()
-)
-_MEDIA = frozenset(
-    "Times Post Daily Herald Tribune Globe Journal Gazette Chronicle Mail Sun Star Guardian Telegraph Observer Standard News "
-    "Today Review Mirror Express Examiner Courier Mercury Age Bulletin Register Sentinel Argus Echo Inquirer Dispatch".split()
-)
-_COMPANY = frozenset(
-    "Airlines Airways Air Bank Mobile Telecom Telecoms Telekom Motors Motor Electric Steel Petroleum Insurance Tobacco Tower "
-    "Towers Group Corp Corporation Inc Ltd Limited plc PLC Holdings Holding Capital Partners Life Pharmaceuticals Securities "
-    "Technologies Systems Labs Ventures Investments AG SE SA NV GmbH Bancorp Breweries Cement Re Unicom Wireless Cellular "
-    "Telecommunications Mutual Pizza Foods Business Satellite".split()
-)
-_LEARNING = frozenset("University College Institute Polytechnic Academy School".split())
-_WATER = frozenset("Sea Ocean Channel Strait Straits River Gulf Canal Current Trench Plate Ridge Basin Slope".split())
-_FOOD = frozenset(
-    "food cuisine restaurant restaurants wine wines cheese chocolate whisky whiskey beer coffee tea pastry pastries toast "
-    "fries salad sausage rice noodles dishes literature lessons class classes language-learning accent proverb poetry "
-    "subtitles translation grammar dictionary".split()
-)
-_TITLES = frozenset(
-    "Mr Mr. Mrs Mrs. Ms Ms. Dr Dr. Prof Prof. Professor Sir Lady Lord Dame Judge Justice Sen. Rep. Gov. Capt. Captain Coach "
-    "Sgt. Lt. Col. Gen. Inspector Detective Miss Señor Madame Herr Frau".split()
-)
-_SURE_BANKS = frozenset("Central Reserve National State Federal".split())
-_STRONG_ENDS = frozenset("wide led backed funded run owned born-and-bred controlled occupied".split())
-_WEAK_ENDS = {
-    "born": 0.0, "style": 0.0, "language": 0.0, "speaking": 0.0, "American": 0.0, "Americans": 0.0, "educated": 0.0,
-    "trained": 0.0, "inspired": 0.0, "themed": 0.0, "listed": 0.2, "based": 0.4, "registered": 0.3, "made": 0.5,
-}  # fmt: skip
-_JOINS = frozenset(
-    "of the at de do Sea Gulf Strait Straits Bay Lake River Port Isthmus Mount Bank Banco Banque Radio Voice Club Duke Duchess "
-    "Earl Prince Princess Air".split()
-)
-"""The last word of each of these:"""
-_BEHIND_WATER = re.compile(r"\b(?:Sea|Gulf|Strait|Straits|Bay|Lake|River|Port|Isthmus|Mount) (?:of )?(?:the )?$")
-_BEHIND_LEARNING = re.compile(
-    r"\b(?:University|College|Institute|School|Universidad|Université)(?: \w+)? (?:of|at|de) (?:the )?$"
-)
-_BEHIND_BANK = re.compile(
-    r"(\w+ )?\b(?:Bank|Banco|Banque|Radio|Voice|Club|Duke|Duchess|Earl|Prince|Princess|Air) (?:of |de |do )?$"
-)
 
-
-def mentions(parts: Sequence[str], language: str = "en") -> list[list[Mention]]:
+def mentions(parts: Sequence[str], language: str = "en", words: Collection[str] | None = None) -> list[list[Mention]]:
     """The names of places in each part of one article, each with what it says there. Equal texts give equal mentions.
+
+    ``words`` are those of all parts (:func:`words_of`), where they are known already.
 
     What a part says of a name holds in the others: who is a person, which of several towns it is.
     """
     texts = [text.replace("’", "'") for text in parts]
-    cues = _PLACING | _CUES.get(language.partition("-")[0], frozenset())
+    cues = beside.PLACING | beside.CUES.get(language.partition("-")[0], frozenset())
     persons: set[str] = set()
     found = [_weighed(text, language, cues, persons) for text in texts]
     found = [[one for one in several if one.force > 0] for several in found]
     every = [one for several in found for one in several]
     if every:
-        small = _small({one.name for one in every if not one.cued}, "\n".join(texts))
+        small = words_of(texts) if words is None else words
         qualified = {one.name: one.qualifier for one in every if one.qualifier}
         longer = _longer(every)
         for one in every:
-            is_single = " " not in one.name
+            written_small = one.name.lower()
             if one.name in persons and not one.cued:
                 one.force = 0
-            elif is_single and not one.cued and one.name in small:
+            elif not one.cued and written_small in small and written_small != one.name:
                 # The bird, the porcelain; but who writes of the Polish may well polish something.
                 one.force *= 0.5 if one.candidates[0].kind is Kind.DEMONYM else 0
             if not one.qualifier:
@@ -107,18 +48,47 @@ def mentions(parts: Sequence[str], language: str = "en") -> list[list[Mention]]:
     return [[one for one in several if one.force > 0] for several in found]
 
 
-def _small(named: Collection[str], text: str) -> set[str]:
-    """Those of the names that a text has as ordinary words, too, in small letters."""
-    likely = [name for name in named if " " not in name and name.lower() in text]
-    return {name for name in likely if re.search(rf"\b{re.escape(name.lower())}\b", text)}
+def words_of(texts: Sequence[str]) -> set[str]:
+    """The words of a text, as they are written."""
+    return set(_WORDS.findall("\n".join(texts)))
 
 
 def _weighed(text: str, language: str, cues: Collection[str], persons: set[str]) -> list[Mention]:
     found = list(find(text, language))
-    spans = {one.start: one for one in found}
-    for one in found:
-        _weigh(one, text, spans, cues, persons)
+    if found:
+        spans = {one.start: one for one in found}
+        never = beside.NEVER_IN.get(language.partition("-")[0], frozenset())
+        around = _Around(text, spans, cues, persons, language[:2] != "de" and not _is_headline(text), never)
+        for one in found:
+            _weigh(one, around)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What a part's names stand in: its text, the other names by where they start, the words that speak of a place, the
+    persons found so far; whether a capital letter makes a word a name there, as it does not in headlines and in German; and
+    the names that are nouns in its language.
+    """
+
+    text: str
+    spans: dict[int, Mention]
+    cues: Collection[str]
+    persons: set[str]
+    says_names: bool
+    never: Collection[str]
+
+
+def _is_headline(text: str) -> bool:
+    """Whether a short text has most of its words capitalised, and so says nothing by it."""
+    if len(text) > HEADLINE or text.endswith("."):
+        return False
+    longer = [word for word in _WORD.findall(text) if len(word) > 3]
+    return len(longer) > 2 and sum(word[0].isupper() for word in longer) > 0.7 * len(longer)
+
+
+HEADLINE = 150
+"""Characters that a headline may have."""
 
 
 def _longer(every: Sequence[Mention]) -> dict[str, str]:
@@ -132,62 +102,113 @@ def _longer(every: Sequence[Mention]) -> dict[str, str]:
     return found
 
 
-def _weigh(one: Mention, text: str, spans: dict[int, Mention], cues: Collection[str], persons: set[str]) -> None:
+def _weigh(one: Mention, around: _Around) -> None:
     """Reads what stands around a name."""
-    given, small = ordinary()
-    before, after = text[max(0, one.start - 40) : one.start], text[one.end : one.end + 40]
-    right = _AFTER.match(after)
-    previous, following = _word_before(before), right[1] if right else ""
-    is_single = " " not in one.name
-    kinds = {candidate.kind for candidate in one.candidates}
-    if one.name in _NEVER:
+    text, kinds = around.text, kinds_of(one.candidates)
+    before, after = text[max(0, one.start - 60) : one.start], text[one.end : one.end + 40]
+    # What hangs on another word by a hyphen is a part of its name, unless it is well known.
+    if one.name in beside.NEVER or one.name in around.never or (before.endswith("-") and kinds <= {Kind.TOWN}):
         one.force = 0
         return
+    right = _AFTER.match(after)
+    previous, following = _word_before(before), right[1] if right else ""
     one.dateline = one.start < 2 and _DATELINE.match(after) is not None
-    one.cued = previous.lower() in cues or one.dateline
-    if after.startswith(", ") and (behind := spans.get(one.end + 2)):
+    one.sure = one.dateline or previous.lower() in beside.SURE or _is_civic(before, previous, after, following)
+    one.cued = one.sure or previous.lower() in around.cues
+    _narrow(one, around, kinds, after, following)
+    if one.force and one.qualifier:
+        one.cued = one.sure = True
+        one.force *= 0.4 if beside.ASIDE.search(before) or _is_of_school(before) else 1.0
+    elif one.force:
+        _weigh_words(one, kinds, before, previous, after, following)
+        if Kind.CAPITAL in kinds and one.cued and beside.GOVERNING.search(before):
+            one.cued = False
+        elif one.cued and beside.ASIDE.search(before):
+            one.force *= 0.4
+        if one.force and " " not in one.name:
+            _tell_name(one, around, kinds, before, previous, following)
+
+
+def _narrow(one: Mention, around: _Around, kinds: Set[Kind], after: str, following: str) -> None:
+    """Leaves of a name's candidates those that what stands behind it allows; none is left of what is no place of the news."""
+    if after.startswith(", ") and (behind := around.spans.get(one.end + 2)):
         one.qualifier = _qualifier(one, behind)
     elif after.startswith(", ") and (postal := _POSTAL.match(after)):
         one.qualifier = next((own.code for own in one.candidates if own.code == f"US-{postal[1]}"), "")
+    if following in beside.OF_STATES and Kind.SUBDIVISION in kinds:
+        # Niger state, Washington State, the province of that name: not the country, nor the capital.
+        one.candidates = tuple(own for own in one.candidates if own.kind in (Kind.SUBDIVISION, Kind.TOWN))
+    elif one.name in beside.COUNTRY_FIRST:
+        one.candidates = tuple(own for own in one.candidates if own.kind is not Kind.SUBDIVISION)
     if Kind.NOTHING in kinds:
         # A company's name may be a town's as well (Orange); a sea is never one.
         is_company = any(own.code == "companies" for own in one.candidates)
         one.candidates = tuple(own for own in one.candidates if own.kind is not Kind.NOTHING)
         if not (is_company and one.candidates and (one.cued or one.qualifier)):
             one.force = 0
-            return
-    if one.qualifier:
-        one.cued = True
-        return
-    if after.startswith("-"):
-        end = _WORD.match(after, 1)
-        one.force *= _WEAK_ENDS.get(end[0], 1.0 if end[0] in _STRONG_ENDS or end[0][0].isupper() else 0.4) if end else 1.0
+
+
+def _is_civic(before: str, previous: str, after: str, following: str) -> bool:
+    """Whether the words around a name speak of a place's streets, council or people."""
+    if following in beside.CIVIC:
+        return True
+    if after.startswith("'s ") and (word := _WORD.match(after, 3)):
+        return word[0] in beside.CIVIC
+    return previous == "of" and before[:-4].rpartition(" ")[2].lower() in beside.CIVIC_BEFORE
+
+
+def _weigh_words(one: Mention, kinds: Set[Kind], before: str, previous: str, after: str, following: str) -> None:
+    """Takes force from a name that is part of another: of a newspaper, a company, a sea, a university, a street."""
+    if after.startswith("-") and (end := _WORD.match(after, 1)):
+        usual = 1.0 if end[0] in beside.STRONG_ENDS or end[0][0].isupper() else 0.4
+        one.force *= beside.WEAK_ENDS.get(end[0], usual)
     if (
-        following in _MEDIA
-        or following in _WATER
-        or (previous in _JOINS and _BEHIND_WATER.search(before))
-        or (Kind.DEMONYM in kinds and following in _FOOD)
+        following in beside.MEDIA
+        or following in beside.WATER
+        or (previous in beside.JOINS and beside.BEHIND_WATER.search(before))
+        or (Kind.DEMONYM in kinds and following in beside.FOOD)
     ):
         one.force = 0
-    elif following in _COMPANY:
+    elif following in beside.COMPANY:
         one.force *= 0.2 if kinds & {Kind.COUNTRY, Kind.DEMONYM, Kind.SUBDIVISION} else 0
-    elif following in _LEARNING or (previous in _JOINS and _BEHIND_LEARNING.search(before)):
+    elif following in beside.LEARNING or _is_of_school(before):
         one.force *= 0.3
-    elif previous in _JOINS and (bank := _BEHIND_BANK.search(before)) and (bank[1] or "").strip() not in _SURE_BANKS:
+    elif (
+        previous in beside.JOINS
+        and (bank := beside.BEHIND_BANK.search(before))
+        and (bank[1] or "").strip() not in beside.SURE_BANKS
+    ):
         one.force *= 0.2
-    if is_single and one.force:
-        _tell_person(one, before, previous, following, persons)
-    if following in _STREETS:
+    if following in beside.STREETS:
         one.force *= 0.2
-    if one.name in _LANGUAGES:
+    if one.name in beside.LANGUAGES:
         one.force *= 0.3
-    if not (is_single and one.force) or kinds & {Kind.COUNTRY, Kind.DEMONYM, Kind.GROUP} or one.cued:
+
+
+def _is_of_school(before: str) -> bool:
+    # The words first, because the pattern takes ten times as long.
+    return any(word in before for word in beside.SCHOOLS) and beside.BEHIND_LEARNING.search(before) is not None
+
+
+def _tell_name(one: Mention, around: _Around, kinds: Set[Kind], before: str, previous: str, following: str) -> None:
+    """Takes a name of one word for a person's, or for an ordinary word, when it looks like that."""
+    given, small = ordinary()
+    _tell_person(one, around, previous, following)
+    if not one.force or kinds & {Kind.COUNTRY, Kind.DEMONYM, Kind.GROUP}:
         return
-    if one.name.lower() in small or (Kind.TOWN in kinds and one.name in given):
+    is_known = is_well_known(one.candidates)
+    if one.cued:
+        # In San Basilio, from Van Ness: the place is called by both names, and is another.
+        if not is_known and around.says_names and _is_name(following):
+            one.force = 0
+        return
+    if one.name.lower() in small or (one.name in given and not is_known):
         one.force = 0
-    elif _is_strange(before, previous) or (kinds == {Kind.TOWN} and _is_name(following)):
+    elif not around.says_names:
+        one.force *= is_known
+    elif _is_strange(before, previous) or (not is_known and _is_name(following)):
         one.force = 0
-        persons.add(one.name)
+        around.persons.add(one.name)
 
 
 def _word_before(before: str) -> str:
@@ -206,25 +227,25 @@ def _is_name(word: str) -> bool:
 def _is_strange(before: str, previous: str) -> bool:
     """Whether the word before is a name of something else: then both are one name, as of a person."""
     is_first = not before[: -len(previous) - 1].strip() or before[: -len(previous) - 1].rstrip()[-1:] in '.!?:"“'
-    return not is_first and _is_name(previous)
+    return not is_first and not previous.endswith(".") and _is_name(previous)
 
 
-def _tell_person(one: Mention, before: str, previous: str, following: str, persons: set[str]) -> None:
+def _tell_person(one: Mention, around: _Around, previous: str, following: str) -> None:
     """Takes a name for a person's when what stands beside it says so."""
     given, small = ordinary()
     if one.candidates and one.candidates[0].kind in (Kind.DEMONYM, Kind.GROUP):
         return
-    is_titled = previous in _TITLES
+    is_titled = previous in beside.TITLES
     is_surname = previous in given and previous.lower() not in small
     is_initial = len(previous) == 2 and previous[0].isupper() and previous[1] == "."
     is_given = (
-        one.name in given and following[:1].isupper() and following.lower() not in small
-        and not names().get(following) and not one.cued
+        one.name in given and around.says_names and following[:1].isupper() and following.lower() not in small
+        and not is_well_known(standing_for(following)) and not one.cued
     )  # fmt: skip
     if is_titled or is_surname or is_initial or is_given:
         one.force = 0
         one.cued = False
-        persons.add(one.name)
+        around.persons.add(one.name)
 
 
 def _qualifier(one: Mention, behind: Mention) -> str:

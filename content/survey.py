@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from content.errors import ConfigError, Problem, Severity
-from content.files import NOTES, SUFFIXES, Listing, Signature, article_files, signature_of
+from content.files import Listing, Signature, article_files, signature_of, why_no_article
 from content.keeping import OUTDATED, Keeper, Kept
 from content.media import unpacked
 
@@ -111,11 +111,8 @@ class Survey:
         self._note_gone(folder, found)
 
     def _look_at(self, path: Path, resolved: Path) -> None:
-        if resolved.suffix.lower() not in SUFFIXES:
-            self._refuse(path, f"is not an article: its name must end in one of {', '.join(SUFFIXES)}")
-            return
-        if resolved.name in NOTES or resolved.name.startswith((".", "_")):
-            self._refuse(path, "is not an article: files of this name are notes to the team or set aside; rename it")
+        if why := why_no_article(resolved):
+            self._refuse(path, why)
             return
         source = source_of(self._root, resolved)
         stat = resolved.stat()

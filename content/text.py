@@ -128,6 +128,14 @@ def plain(markup: str) -> str:
     return one_line(html.unescape(_TAG.sub("", _BLOCK_TAG.sub(" ", markup))))
 
 
+_WHOLE_PAGE = re.compile(r"<(?:!doctype|html|body)\b", re.IGNORECASE)
+
+
+def is_page(text: str) -> bool:
+    """Whether HTML is a whole page rather than a piece of one."""
+    return _WHOLE_PAGE.search(text) is not None
+
+
 def count_words(markup: str) -> int:
     """Words in clean HTML. Two characters of a script without blanks between words count as one word."""
     text = plain(markup)

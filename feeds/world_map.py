@@ -42,11 +42,14 @@ class CountryView:
 
 @dataclass(frozen=True, slots=True)
 class MapView:
-    """The map: countries with news of late, most first, and the shapes of all others in one path."""
+    """The map: countries with news of late, most first; those with older news alone; the shapes of all but the first in one
+    path.
+    """
 
     width: int
     height: int
     countries: list[CountryView]
+    earlier: list[CountryView]
     others: str
 
 
@@ -58,9 +61,9 @@ def _shapes() -> dict[str, tuple[int, int, str]]:
 
 
 def step_of(count: int, most: int) -> int:
-    """The shade of a country: 1 for a single article, :data:`STEPS` for the most, between them by ratio."""
-    if most <= 1:
-        return 1
+    """The shade of a country: 1 for a single article, :data:`STEPS` for the most, between them by ratio; 0 without any."""
+    if count == 0 or most <= 1:
+        return min(count, 1)
     return 1 + round((STEPS - 1) * math.log(count) / math.log(most))
 
 
@@ -68,13 +71,14 @@ def map_view(
     feeds: Sequence[Feed], fresh: Mapping[str, int], total: Mapping[str, int], addresses: Mapping[str, list[str]]
 ) -> MapView:
     """The map of these feeds. ``fresh`` and ``total`` are articles by folder; ``addresses`` each feed's page and documents."""
-    shown = [feed for feed in feeds if feed.is_country and fresh.get(feed.folder)]
-    shown.sort(key=lambda feed: (-fresh[feed.folder], feed.name))
-    most = max((fresh[feed.folder] for feed in shown), default=0)
-    countries = [_country(feed, fresh[feed.folder], total[feed.folder], most, addresses[feed.folder]) for feed in shown]
+    ours = [feed for feed in feeds if feed.is_country and total.get(feed.folder)]
+    ours.sort(key=lambda feed: (-fresh.get(feed.folder, 0), -total[feed.folder], feed.name))
+    most = max((fresh.get(feed.folder, 0) for feed in ours), default=0)
+    views = [_country(feed, fresh.get(feed.folder, 0), total[feed.folder], most, addresses[feed.folder]) for feed in ours]
+    countries = [one for one in views if one.count]
     codes = {one.code for one in countries}
     others = "".join(shape for code, (_, _, shape) in _shapes().items() if code not in codes)
-    return MapView(WIDTH, HEIGHT, countries, others)
+    return MapView(WIDTH, HEIGHT, countries, [one for one in views if not one.count], others)
 
 
 def _country(feed: Feed, count: int, total: int, most: int, addresses: Sequence[str]) -> CountryView:

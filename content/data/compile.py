@@ -14,6 +14,7 @@ import re
 import sys
 import tomllib
 import unicodedata
+from collections import Counter
 from pathlib import Path
 
 import pycountry
@@ -31,7 +32,7 @@ AREA_NAMES = {WORLD: "World", "419": "Latin America and the Caribbean", "057": "
 
 # Countries that have given their codes to other subdivisions since CLDR took them up, or whose names there nobody uses.
 RENUMBERED = frozenset({"IR", "MA", "NP", "UA"})
-MISTAKEN = frozenset({"RS-25", "GB-PTE"})
+MISTAKEN = frozenset({"RS-25", "GB-PTE", "UG-331"})
 
 # Words for the kind of subdivision, as ISO 3166-2 has them behind the name.
 _KIND_BEHIND = re.compile(
@@ -69,7 +70,7 @@ def english_names(subdivisions: Path) -> dict[str, str]:
     for part in pycountry.subdivisions:
         name = named.get(part.code.replace("-", "").lower(), "")
         if name and part.country_code not in RENUMBERED and part.code not in MISTAKEN:
-            found[part.code] = re.sub(r" ?\(.*\)|[²³]|, [A-Z]\w+$", "", name)
+            found[part.code] = first_name(re.sub(r" ?\(.*\)|[²³]|, [A-Z]\w+$", "", name))
     return found
 
 
@@ -90,9 +91,10 @@ def rows(containment: Path, named: dict[str, str]) -> list[tuple[str, str, str, 
         shown = news.get(code, [english.get(code, names[0])])[0]
         keys = {fold(spelling) for spelling in (*names, shown, *news.get(code, []))}
         found.append((code, shown, above.get(code, WORLD), code.lower(), alpha_3, "|".join(sorted(keys))))
+    shown_names = subdivision_names(named, news)
     for part in sorted(pycountry.subdivisions, key=lambda one: str(one.code)):
         usual = named.get(part.code) or first_name(part.name)
-        shown = news.get(part.code, [_KIND_BEHIND.sub("", usual)])[0]
+        shown = shown_names[part.code]
         names = [
             part.name,
             first_name(part.name),
@@ -104,6 +106,24 @@ def rows(containment: Path, named: dict[str, str]) -> list[tuple[str, str, str, 
         keys = {key for key in map(fold, names) if key and owned.get(key, part.code) == part.code}
         around = part.parent_code or part.country_code
         found.append((part.code, shown, around, part.code.lower(), "", "|".join(sorted(keys))))
+    return found
+
+
+def subdivision_names(named: dict[str, str], news: dict[str, list[str]]) -> dict[str, str]:
+    """The name of each subdivision, by code: without the word for its kind, unless another of its country has the same.
+
+    Moscow is the city, and Moscow Oblast lies around it.
+    """
+    parts = {part.code: part for part in pycountry.subdivisions}
+    usual = {code: named.get(code) or first_name(part.name) for code, part in parts.items()}
+    short = {code: news.get(code, [_KIND_BEHIND.sub("", name)])[0] for code, name in usual.items()}
+    with_kind = {code: f"{name} ({parts[code].type.lower()})" for code, name in short.items()}
+    found = dict(short)
+    for clearer in (usual, with_kind):
+        shared = Counter((code[:2], name) for code, name in found.items())
+        for code, name in found.items():
+            if shared[code[:2], name] > 1 and code not in news:
+                found[code] = clearer[code]
     return found
 
 

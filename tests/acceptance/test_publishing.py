@@ -293,6 +293,99 @@ def test_regions_are_written_whatever_front_matter_there_is(dateline: Program, s
     assert entries(site)[0].title == "Kenya fines two carriers"
 
 
+def test_a_link_stays_a_link_and_the_file_that_it_leads_to_is_written(dateline: Program, site: Path) -> None:
+    (site / "desk").mkdir()
+    real, link = site / "desk" / "kenya.md", site / "articles" / "kenya.md"
+    real.write_text(KENYAN)
+    link.symlink_to(real)
+    assert "written" in dateline("regions", link, "--write").stdout
+    assert link.is_symlink()
+    assert 'regions: ["KE"]' in real.read_text()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anything")
+def test_a_file_that_may_not_be_written_is_left_alone(dateline: Program, site: Path) -> None:
+    path = site / "articles" / "kenya.md"
+    path.write_text(KENYAN)
+    path.chmod(0o444)
+    assert "cannot be written" in dateline("regions", path, "--write", code=1).stderr
+    assert path.read_text() == KENYAN
+
+
+def test_lines_keep_the_ends_that_they_have_however_mixed(dateline: Program, site: Path) -> None:
+    path = site / "articles" / "kenya.md"
+    before = b"---\r\ntitle: Kenya fines two carriers\n---\r\nThe regulator fined two carriers\nin Kenya.\r\n"
+    path.write_bytes(before)
+    dateline("regions", path, "--write")
+    assert path.read_bytes() == before.replace(b"carriers\n---", b'carriers\nregions: ["KE"]\r\n---')
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "[^1]\n\n[^1]: A note.",
+        "[below](#end)",
+        "[more](?page=2)",
+        "[other](../other)",
+        "![A mast](mast.png)",
+        "[next](next.md)",
+    ],
+)
+def test_links_within_the_site_keep_nothing_from_being_written(dateline: Program, site: Path, more: str) -> None:
+    path = site / "articles" / "kenya.md"
+    path.write_text(KENYAN.rstrip() + more + "\n")
+    assert "written: KE" in dateline("regions", path, "--write").stdout
+    assert path.read_text() == KENYAN.replace("carriers\n---", 'carriers\nregions: ["KE"]\n---').rstrip() + more + "\n"
+
+
+def test_a_text_without_front_matter_is_to_be_given_one_by_hand(dateline: Program, site: Path) -> None:
+    path = site / "articles" / "kenya.md"
+    path.write_text("Kenya fines two carriers\n\nBy Ann Otieno\n\nThe regulator fined two carriers in Kenya.\n")
+    before = path.read_bytes()
+    assert "write a front matter with its title and 'regions: [KE]'" in dateline("regions", path, "--write", code=1).stderr
+    assert path.read_bytes() == before
+
+
+def test_a_whole_page_says_its_regions_in_its_head(dateline: Program, site: Path) -> None:
+    path = site / "articles" / "kenya.html"
+    page = "<!doctype html>\n<html><head><title>Kenya fines two carriers</title></head>\n"
+    page += "<body><article><h1>Kenya fines two carriers</h1><p>The regulator fined two carriers in Kenya.</p></article></body></html>\n"
+    path.write_text(page)
+    assert "written: KE" in dateline("regions", path, "--write").stdout
+    assert path.read_text() == page.replace("<head>", '<head><meta name="regions" content="KE">')
+    (told,) = json.loads(dateline("regions", path, "--json").stdout)
+    assert told["given"] == ["KE"]
+    bare = site / "articles" / "bare.html"
+    bare.write_text(page.replace("<head><title>Kenya fines two carriers</title></head>", ""))
+    before = bare.read_bytes()
+    assert "by hand" in dateline("regions", bare, "--write", code=1).stderr
+    assert bare.read_bytes() == before
+
+
+def test_a_file_of_headers_gets_one_more(dateline: Program, site: Path) -> None:
+    path = site / "articles" / "kenya.md"
+    text = "Title: Kenya fines two carriers\nDate: 2026-10-01\n\nThe regulator fined two carriers in Kenya.\n"
+    path.write_text(text)
+    dateline("regions", path, "--write")
+    assert path.read_text() == text.replace("\nDate", "\nregions: KE\nDate")
+
+
+def test_square_brackets_in_a_name_are_shown_as_they_are(dateline: Program, site: Path) -> None:
+    # To what draws the table this would be the end of a style that never began.
+    path = site / "articles" / "kenya [" / "b].md"
+    path.parent.mkdir()
+    path.write_text(KENYAN)
+    assert "kenya [/b].md" in dateline("regions", path).stdout
+
+
+def test_a_region_that_is_none_is_said_to_be_unknown(dateline: Program, site: Path) -> None:
+    path = site / "articles" / "kenya.md"
+    path.write_text(KENYAN.replace("carriers\n---", "carriers\nregions: [Xanadu]\n---"))
+    assert "its front matter names no region that is known: Xanadu" in dateline("regions", path).stdout
+    (told,) = json.loads(dateline("regions", path, "--json").stdout)
+    assert (told["given"], told["unknown"]) == ([], ["Xanadu"])
+
+
 def test_a_file_that_is_no_article_is_named_and_the_others_are_placed(dateline: Program, site: Path) -> None:
     path = site / "articles" / "kenya.md"
     path.write_text(KENYAN)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from newsroom import BODY, Newsroom
 
-from content.regions import lineage, region, resolve
+from content.gazetteer import _candidates, names
+from content.regions import _lines, lineage, region, resolve
 
 
 @pytest.mark.parametrize(
@@ -23,6 +26,38 @@ from content.regions import lineage, region, resolve
 def test_a_place_is_known_by_code_and_by_name(written: str, code: str) -> None:
     found, unknown = resolve([written])
     assert ([place.code for place in found], unknown) == ([code], [])
+
+
+@pytest.mark.parametrize(
+    ("written", "codes"),
+    [
+        ("Hanover", "DE-NI"), ("Hanover, Germany", "DE-NI DE"), ("Portland", "US-OR"), ("Guadalajara", "MX-JAL"),
+        ("Congo", "CD"), ("Washington", "US-DC"), ("Washington state", "US-WA"), ("Santiago", "CL-RM"),
+        ("Santiago, Dominican Republic", "DO-25 DO"), ("Milan", "IT-25"), ("Naples", "IT-72"), ("Naples, US", "US-FL US"),
+        ("Rome", "IT-62"), ("Barcelona", "ES-CT"), ("Paris", "FR-IDF"), ("Paris, US", "FR-IDF US"), ("London", "GB-ENG"),
+        ("London, Canada", "CA-ON CA"), ("Leeds", "GB-ENG"), ("Belfast", "GB-NIR"), ("Glasgow", "GB-SCT"),
+        ("Vancouver", "CA-BC"), ("Manchester", "GB-ENG"), ("Hyderabad", "IN-TS"), ("Victoria", "AU-VIC"), ("Gaza", "PS"),
+        ("shenzhen", "CN-GD"), ("MUMBAI", "IN-MH"), ("EU", "150"), ("European Union", "150"), ("ASEAN", "035"),
+        ("Middle East", "145"), ("Latin America", "419"), ("Moscow", "RU-MOW"), ("Buenos Aires", "AR-C"), ("Lima", "PE-LMA"),
+        ("Jakarta", "ID-JK"), ("Bali", "ID-BA"), ("Kent", "GB-ENG"), ("Seine-et-Marne", "FR-IDF"), ("Łódź", "PL-10"),
+    ],
+)  # fmt: skip
+def test_a_name_stands_for_what_it_would_in_a_text(written: str, codes: str) -> None:
+    found, unknown = resolve(written.split(", "))
+    assert ([place.code for place in found], unknown) == (codes.split(), [])
+
+
+def test_subdivisions_of_one_country_have_different_names() -> None:
+    names = Counter((code[:2], region(code).name) for code in _lines() if "-" in code)
+    assert [name for name, count in names.items() if count > 1] == []
+    assert [region(code).name for code in ("RU-MOW", "RU-MOS", "AR-C", "AR-B")] == [
+        "Moscow", "Moscow Province", "Buenos Aires", "Buenos Aires Province",
+    ]  # fmt: skip
+
+
+def test_every_code_in_the_table_of_names_is_one_of_a_region() -> None:
+    codes = {own.code for several in names().values() for _, said in several for own in _candidates(said)}
+    assert sorted(codes - {"companies", "media", "things", "waters"} - _lines().keys()) == []
 
 
 def test_a_name_that_two_countries_share_is_not_guessed() -> None:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import time
+import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from capitals import CAPITALS
 from hypothesis import given
 from hypothesis import strategies as st
 from newsroom import Newsroom
 
+from content.gazetteer import names
 from content.placing import chosen, place
 from content.reading import Reader
+from content.regions import region, territories
 from content.surroundings import mentions
 
 ROOT = Path(__file__).parents[3]
@@ -61,6 +67,105 @@ def test_a_pilot_in_four_places_is_placed_there_and_not_where_the_quoted_are() -
 )  # fmt: skip
 def test_what_looks_like_a_place_is_told_from_what_is_one(title: str, text: str, expected: set[str]) -> None:
     assert codes(title, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "expected"),
+    [
+        ("Florida bans phones", "Florida banned phones on Monday. Florida schools have a year.", {"US", "US-FL"}),
+        ("Virginia votes", "Virginia voted for a governor.", {"US", "US-VA"}),
+        ("Victoria locks down", "Victoria locked down on Friday. Melbourne shops shut.", {"AU", "AU-VIC"}),
+        ("Milan bans cars", "Milan banned cars on Monday. Milan shops protested.", {"IT", "IT-25"}),
+        ("Houston floods", "Houston flooded on Monday. Dallas got off lightly.", {"US", "US-TX"}),
+        ("Sydney swelters", "Sydney had 40 degrees. Sydney hospitals are full.", {"AU", "AU-NSW"}),
+        ("Paris and Berlin agree", "Paris and Berlin agreed on Monday.", {"FR", "DE"}),
+        ("Bali floods", "Bali flooded on Monday; Bali hotels closed.", {"ID", "ID-BA"}),
+        ("Crete burns", "Crete burned on Monday.", {"GR", "GR-M"}),
+        ("Tigray talks fail", "Tigray leaders left the talks.", {"ET", "ET-TI"}),
+        ("Darfur talks fail", "Darfur rebels left the talks.", {"SD"}),
+        ("Frankfurt shuts its airport", "Frankfurt shut its airport; Ghent did not.", {"DE", "DE-HE"}),
+        ("Jakarta raises fares", "The council of Jakarta raised bus fares in Jakarta.", {"ID", "ID-JK"}),
+        ("Medan raises fares", "The council of Medan raised bus fares in Medan.", {"ID", "ID-SU"}),
+        ("Cebu raises fares", "The mayor of Cebu raised bus fares in Cebu.", {"PH", "PH-CEB"}),
+        ("Goma shuts its port", "Boats were turned back in Goma.", {"CD", "CD-NK"}),
+        ("Valencia shuts its port", "Boats were turned back in Valencia.", {"ES", "ES-VC"}),
+        ("Flood in Niger State", "Dams broke in Niger State, officials in Minna said.", {"NG", "NG-NI"}),
+        ("Paris Holloway sings", "Paris Holloway sang for an hour. Chad Nakamura wrote the songs.", set()),
+        ("El Banco raises rates", "The bank, El Banco, said so. In San Basilio it has an office.", set()),
+    ],
+)  # fmt: skip
+def test_states_cities_and_islands_need_no_word_on_where_they_are(title: str, text: str, expected: set[str]) -> None:
+    assert codes(title, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("title", "code"),
+    [
+        ("Kenya Cuts Mobile Fees", "KE"), ("Israel Strikes Depot", "IL"), ("Chad Votes Sunday", "TD"),
+        ("India Approves Merger", "IN"), ("Georgia Rejects Bill", "GE"), ("KENYA VOTES", "KE"),
+        ("Jordan Imposes New Tariffs", "JO"), ("Chad Mayor Quits After Vote", "TD"),
+    ],
+)  # fmt: skip
+def test_the_capitals_of_a_headline_make_no_person_of_a_country(title: str, code: str) -> None:
+    assert codes(title) == {code}
+    assert code in codes(title, f"The plan is {region(code).name}'s own, and it pleased nobody.")
+
+
+@pytest.mark.parametrize("code", sorted(CAPITALS))
+def test_a_capital_speaks_for_its_country(code: str) -> None:
+    capital = CAPITALS[code]
+    # What larger namesakes have, too, needs its country beside it.
+    named = region(code).name if code in ("AG", "SC") else capital
+    found = place(f"{capital} raises its budget", "", f"<p>Ministers in {capital} said so.</p><p>{named} had put it off.</p>")
+    assert found[0].region.code == code
+    assert found[0].score >= 0.5
+
+
+@pytest.mark.parametrize("language", ["ar", "he", "hi", "fa", "ka", "bn", "ko", "ru", "el", "ja", "zh", "th"])
+def test_countries_are_found_in_scripts_without_capitals(language: str) -> None:
+    name = territories(language)["FR"]
+    assert codes(name, f"{name} {name}. {name} – {name}", language=language) == {"FR"}
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("ja", "政府はフランスとの協定を発表した。"),
+        ("zh", "政府周三宣布与法国达成协议。"),
+        ("th", "รัฐบาลประกาศข้อตกลงกับฝรั่งเศสเมื่อวันพุธ"),
+    ],
+)
+def test_countries_are_found_where_no_blank_parts_words(language: str, text: str) -> None:
+    assert codes(text, text, language=language) == {"FR"}
+
+
+def test_a_country_is_not_found_within_a_longer_word_in_katakana() -> None:
+    assert codes("マリーナを開く", "新しいマリーナが開いた。", language="ja") == set()
+
+
+def test_accents_in_either_form_and_hidden_hyphens_hide_no_name() -> None:
+    text = "Voters in São Paulo and in Côte d’Ivoire went to the polls in São Paulo."
+    assert codes("São Paulo votes", text) == codes(*(unicodedata.normalize("NFD", one) for one in ("São Paulo votes", text)))
+    assert codes("Bo\u00adli\u00advia votes", "Polls opened in Bo\u00adli\u00advia.") == {"BO"}
+
+
+def test_a_text_of_very_many_names_is_placed_in_proportion_to_its_length() -> None:
+    some = [name for several in names().values() for name, _ in several if name.isascii() and " " not in name][:6000]
+
+    def seconds(count: int) -> float:
+        body = "".join(f"<p>{name} voted on it.</p>" for name in some[:count])
+        begun = time.process_time()
+        place("All of them vote", "", body)
+        return time.process_time() - begun
+
+    seconds(1500)
+    # Four times the text in some four times the time; it was sixteen.
+    assert seconds(6000) < 8 * max(seconds(1500), 0.05)
+
+
+def test_scores_are_compared_as_they_are_and_not_as_they_are_shown() -> None:
+    (found,) = place("", "", "<p>The plan is from Bolivia.</p>")
+    assert chosen([replace(found, score=0.4996)]) == ()
 
 
 def test_countries_are_known_by_their_names_in_the_language_of_the_article() -> None:
@@ -119,6 +224,14 @@ def test_an_article_that_names_no_regions_gets_those_it_is_about(newsroom: Newsr
     assert [place.code for place in newsroom.only().regions] == ["KE"]
 
 
+@pytest.mark.parametrize("field", ["regions:", "country:", "regions: ''"])
+def test_a_field_left_blank_says_nothing_of_regions(newsroom: Newsroom, field: str) -> None:
+    reading = newsroom.reading("a.md", f"---\ntitle: Kenya fines two carriers\n{field}\n---\n{TEXT}")
+    assert reading.article is not None
+    assert [place.code for place in reading.article.regions] == ["KE"]
+    assert reading.regions_named is None
+
+
 @pytest.mark.parametrize("regions", ["[UG]", "[]"])
 def test_what_the_editor_says_of_regions_always_wins(newsroom: Newsroom, regions: str) -> None:
     newsroom.article(body=TEXT, title="Kenya fines two carriers", regions=regions)
@@ -154,12 +267,12 @@ def benchmark() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize(("level", "precision", "recall"), [("countries", 0.95, 0.91), ("subdivisions", 0.93, 0.80)])
+@pytest.mark.parametrize(("level", "precision", "recall"), [("countries", 0.95, 0.93), ("subdivisions", 0.91, 0.88)])
 def test_the_labelled_texts_are_placed_as_well_as_before(
     benchmark: ModuleType, level: str, precision: float, recall: float
 ) -> None:
     labelled = benchmark.texts(benchmark.LABELLED)
-    assert len(labelled) >= 120
+    assert len(labelled) == 318
     tagged = [(text, benchmark.ours(text)) for text in labelled]
     right, missed, extra = benchmark.counts(tagged, benchmark.LEVELS[level])
     assert right / (right + extra) >= precision

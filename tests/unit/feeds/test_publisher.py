@@ -12,8 +12,10 @@ import pytest
 from lxml import etree
 from newsroom import Newsroom
 
+from content.regions import _lines
 from content.settings import AuthorSettings
 from feeds.settings import CombinedFeedSettings, FeedSettings
+from feeds.world_map import HEIGHT, WIDTH, _shapes
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 HISTORY = "{http://purl.org/syndication/history/1.0}"
@@ -484,6 +486,26 @@ def test_the_map_changes_with_the_news_and_not_with_the_clock(newsroom: Newsroom
     newsroom.article("b.md", title="Second news", region="SG", date=newsroom.now.isoformat())
     newsroom.publish()
     assert [link.get("aria-label") for link in the_map(newsroom).iterfind(".//svg/a")] == ["Singapore: 1 article"]
+
+
+def test_a_map_without_news_of_late_says_of_which_days_and_lists_what_came_before(newsroom: Newsroom) -> None:
+    newsroom.feeds = FeedSettings(templates=str(TEMPLATES))
+    newsroom.article("a.md", region="KE", date="2026-09-01")
+    newsroom.article("b.md", title="Second news", regions="[]", date="2026-11-20")
+    newsroom.publish()
+    page = the_map(newsroom)
+    said = page.xpath("string(//p[@class='standfirst'])")
+    assert said.startswith("No article of the thirty days to ")
+    assert not page.findall(".//svg/a")
+    assert [[cell.xpath("string()").split()[0] for cell in row][:3] for row in page.iterfind(".//tbody/tr")] == [
+        ["Kenya", "0", "1"]
+    ]
+
+
+@pytest.mark.parametrize("code", [code for code in _lines() if len(code) == 2])
+def test_every_country_has_a_shape_or_a_point_on_the_map(code: str) -> None:
+    x, y, shape = _shapes()[code]
+    assert shape or (0 < x <= WIDTH and 0 < y <= HEIGHT)
 
 
 def test_a_site_without_news_has_a_map_all_the_same(newsroom: Newsroom) -> None:
