@@ -64,6 +64,9 @@ def clean(markup: str, resolve: Resolver) -> str:
     """
     _state.resolve = resolve
     cleaned = _cleaner.clean(_frames_as_links(xml_safe(markup)))
+    if "<table" in cleaned:
+        # What stood in a table where it must not is moved out of it, and may then lie where it must not either.
+        cleaned = _cleaner.clean(cleaned)
     return reveal_html(_EMPTY_PARAGRAPH.sub("", _NO_PICTURE.sub("", xml_safe(cleaned)))).strip()
 
 
