@@ -10,10 +10,10 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from newsletter.headers import HeaderError
+from newsletter.smtp_lines import Line, Lines
 from newsletter.smtp_opening import AwayError, Opened, SmtpServer, open_connection
 from newsletter.smtp_session import Session, Step
 from newsletter.syncing import Syncer
@@ -29,25 +29,6 @@ _MOMENT = 0.001
 _TICK = 0.2
 """Seconds after which a request to stop is seen at the latest."""
 _GOODBYE_SECONDS = 2.0
-_LONGEST_BACKOFF = 30.0
-
-
-@dataclass(slots=True)
-class _Line:
-    """One server, with how it fares."""
-
-    server: SmtpServer
-    open: int = 0
-    messages: int = 0
-    """How many it takes over one connection: as the settings say, or fewer when it closes sooner."""
-    failures: int = 0
-    away_until: float = 0.0
-    next_at: float = 0.0
-    """When its rate allows another message."""
-
-    @property
-    def load(self) -> float:
-        return self.open / self.server.weight
 
 
 class SmtpTransport:
@@ -58,10 +39,10 @@ class SmtpTransport:
     """
 
     def __init__(self, servers: Sequence[SmtpServer], *, hello: str, timeout: float = 60, ca_file: Path | None = None) -> None:
-        self._lines = [_Line(server, messages=server.messages) for server in servers]
+        self._lines = Lines(servers)
         self._hello, self._timeout, self._ca_file = hello, timeout, ca_file
-        self._sessions: dict[Session, _Line] = {}
-        self._opening: dict[Future[Opened], _Line] = {}
+        self._sessions: dict[Session, Line] = {}
+        self._opening: dict[Future[Opened], Line] = {}
         self._opened: deque[Future[Opened]] = deque()
         # What goes next, with the number of the sync after which it may.
         self._next: deque[tuple[int, Delivery]] = deque()
@@ -79,8 +60,7 @@ class SmtpTransport:
         self._waker = waker
         self._wake.setblocking(False)
         self._selector.register(self._wake, selectors.EVENT_READ)
-        most = sum(line.server.connections for line in self._lines)
-        self._openers = ThreadPoolExecutor(min(most, 64), thread_name_prefix="smtp")
+        self._openers = ThreadPoolExecutor(min(self._lines.most, 64), thread_name_prefix="smtp")
         self._syncer = Syncer(queue.log)
         if self._syncer.answers >= 0:
             self._selector.register(self._syncer.answers, selectors.EVENT_READ, self._syncer)
@@ -206,15 +186,11 @@ class SmtpTransport:
 
     def _open_more(self, now: float) -> None:
         """Opens a connection for each delivery that no connection is free for."""
-        while len(self._next) > len(self._opening) and (line := self._freest(now)):
+        while len(self._next) > len(self._opening) and (line := self._lines.freest(now)):
             line.open += 1
             future = self._openers.submit(open_connection, line.server, self._hello, self._timeout, self._ca_file)
             self._opening[future] = line
             future.add_done_callback(self._ring)
-
-    def _freest(self, now: float) -> _Line | None:
-        free = [line for line in self._lines if line.open < line.server.connections and line.away_until <= now]
-        return min(free, key=lambda line: line.load, default=None)
 
     def _following(self, session: Session, now: float) -> tuple[int, Delivery, Message] | None:
         """The next delivery for a connection, with its message; counted against the server's rate."""
@@ -228,8 +204,7 @@ class SmtpTransport:
             except HeaderError as error:
                 self._queue.settle(delivery, Reply(Outcome.REFUSED, str(error)))
                 continue
-            if line.server.rate:
-                line.next_at = max(line.next_at, now - 1 / line.server.rate) + 1 / line.server.rate
+            line.go(now)
             return ticket, delivery, message
         return None
 
@@ -273,10 +248,10 @@ class SmtpTransport:
             opened = future.result()
         except TransportError as error:
             line.open -= 1
-            self._put_off(line, now)
-            if not isinstance(error, AwayError):
-                # It will not get better by itself; another server may do.
-                line.away_until = float("inf")
+            if isinstance(error, AwayError):
+                line.put_off(now)
+            else:
+                line.strike_off()
             self._last_error = error
             return
         self._was_open = True
@@ -287,19 +262,14 @@ class SmtpTransport:
         session.watched = selectors.EVENT_READ
         self._selector.register(session.socket, session.watched, session)
 
-    def _put_off(self, line: _Line, now: float) -> None:
-        line.failures += 1
-        line.away_until = max(line.away_until, now + min(_LONGEST_BACKOFF, 0.25 * 2**line.failures))
-
     def _mind_the_gap(self, now: float) -> None:
         """No connection is busy or opening though there is work: ends the sending when no server is to be had."""
         if self._sessions:
             self._alone_since = now
             return
-        if any(line.away_until <= now for line in self._lines):
+        if not self._lines.are_away(now):
             return
-        lost = all(line.away_until == float("inf") for line in self._lines)
-        if lost or not self._was_open or now - self._alone_since > self._timeout:
+        if self._lines.are_struck_off() or not self._was_open or now - self._alone_since > self._timeout:
             self._error = self._last_error
             self._return_next()
 
@@ -352,7 +322,7 @@ class SmtpTransport:
             self._refusals = 0
             self._queue.settle(delivery, Reply(Outcome.DEFERRED if code < 500 else Outcome.REFUSED, words))
 
-    def _refused(self, line: _Line, delivery: Delivery, step: Step, words: str) -> None:
+    def _refused(self, line: Line, delivery: Delivery, step: Step, words: str) -> None:
         """The server refuses us: to be tried again, or, after several, the end of the sending."""
         self._refusals += 1
         said = f"the server refuses {'the sender' if step is Step.MAIL else 'us, not the recipient'} ({words})"
@@ -370,7 +340,7 @@ class SmtpTransport:
             # A server that closes after so many messages says nothing about the next one's recipient.
             self._queue.give_back(delivery, blamed=not session.accepted)
         if not session.accepted:
-            self._put_off(line, time.monotonic())
+            line.put_off(time.monotonic())
             self._last_error = AwayError(f"{line.server.address}: {words}")
         elif unsent and not lost:
             line.messages = min(line.messages, session.accepted)
