@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, and_, case, insert, literal, select, text, update
+from sqlalchemy import Connection, Engine, and_, case, exists, insert, literal, select, text, update
 
-from content.database import raw, stored, writing
+from content.database import raw, reading, stored, writing
 from newsletter import holder
 from newsletter.ledger import DeliveryState, Edition, EditionState, Ledger
 from newsletter.tables import OPEN_SQL, deliveries, senders
@@ -43,16 +43,19 @@ class Settlement:
 
 
 _FREE = f"""
-SELECT id FROM deliveries WHERE edition_id = ? AND holder IS NULL AND {OPEN_SQL} AND next_attempt IS NULL
-ORDER BY id LIMIT ?"""  # noqa: S608 (our own words)
+SELECT id FROM deliveries WHERE edition_id = ?1 AND holder IS NULL AND {OPEN_SQL} AND next_attempt IS NULL
+    AND (?2 = '[]' OR lower(substr(email, instr(email, '@') + 1)) NOT IN (SELECT value FROM json_each(?2)))
+ORDER BY id LIMIT ?3"""  # noqa: S608 (our own words)
 _DUE = f"""
-SELECT id FROM deliveries WHERE edition_id = ? AND holder IS NULL AND {OPEN_SQL} AND next_attempt <= ?
-ORDER BY next_attempt, id LIMIT ?"""  # noqa: S608 (our own words)
+SELECT id FROM deliveries WHERE edition_id = ?1 AND holder IS NULL AND {OPEN_SQL} AND next_attempt <= ?2
+    AND (?3 = '[]' OR lower(substr(email, instr(email, '@') + 1)) NOT IN (SELECT value FROM json_each(?3)))
+ORDER BY next_attempt, id LIMIT ?4"""  # noqa: S608 (our own words)
 _HOLD = "UPDATE deliveries SET holder = ? WHERE id IN (SELECT value FROM json_each(?))"
 _HELD = """
 SELECT deliveries.id, public_id, deliveries.email, variant_id, attempts
 FROM deliveries JOIN subscribers ON subscribers.id = subscriber_id
-WHERE deliveries.id IN (SELECT value FROM json_each(?)) ORDER BY next_attempt, deliveries.id"""
+WHERE deliveries.id IN (SELECT value FROM json_each(?)) AND deliveries.state <> 'suppressed'
+ORDER BY next_attempt, deliveries.id"""
 _SETTLE = """
 UPDATE deliveries SET state = ?, attempts = ?, reply = ?, next_attempt = ?, doubts = doubts + ?, holder = NULL, ahead = 0,
     changed_at = ?
@@ -61,17 +64,19 @@ _RESEND_ONCE = """
 UPDATE deliveries SET state = CASE WHEN doubts = 0 THEN 'pending' ELSE 'in doubt' END,
     attempts = ?, reply = ?, next_attempt = ?, doubts = doubts + 1, holder = NULL, changed_at = ?
 WHERE id = ? AND holder = ?"""
-_BEGIN = """
-UPDATE deliveries SET state = 'sending', attempts = attempts + 1, ahead = 0, changed_at = ?
-WHERE id = ? AND holder = ? AND state IN ('pending', 'deferred') AND EXISTS (
+_STILL_WANTS = """EXISTS (
     SELECT 1 FROM subscribers WHERE subscribers.id = deliveries.subscriber_id AND subscribers.state = 'confirmed'
     AND (subscribers.digests = '' OR instr(subscribers.digests, ?) > 0))"""
+_BEGIN = f"""
+UPDATE deliveries SET state = 'sending', attempts = attempts + 1, ahead = 0, changed_at = ?
+WHERE id = ? AND holder = ? AND state IN ('pending', 'deferred') AND {_STILL_WANTS}"""  # noqa: S608 (our own words)
 _AHEAD = "UPDATE deliveries SET ahead = 1 WHERE id = ? AND holder = ?"
-_LEFT = """
+_WENT = """
 UPDATE deliveries SET state = 'suppressed', holder = NULL, changed_at = ?, reply = CASE
     (SELECT state FROM subscribers WHERE subscribers.id = deliveries.subscriber_id)
-    WHEN 'suppressed' THEN 'bounced or complained before the message was sent' ELSE 'left before the message was sent' END
-WHERE id = ? AND holder = ? AND state IN ('pending', 'deferred')"""
+    WHEN 'suppressed' THEN 'bounced or complained before the message was sent' ELSE 'left before the message was sent' END"""
+_LEFT = f"{_WENT} WHERE id = ? AND holder = ? AND state IN ('pending', 'deferred')"
+_UNWANTED = f"{_WENT} WHERE id IN (SELECT value FROM json_each(?)) AND NOT {_STILL_WANTS}"  # noqa: S608 (our own words)
 
 
 class Claims:
@@ -103,18 +108,30 @@ class Claims:
         with writing(self._engine) as connection:
             return self._recover(connection, now)
 
-    def claim(self, now: datetime, limit: int) -> list[Delivery]:
-        """Takes up to ``limit`` deliveries that are due and nobody holds, unless the edition is paused or cancelled."""
+    def has_sent(self) -> bool:
+        """Whether anybody has got the edition."""
+        with reading(self._engine) as connection:
+            sent = exists().where(deliveries.c.edition_id == self._edition.id, deliveries.c.state == DeliveryState.SENT)
+            return bool(connection.execute(select(sent)).scalar())
+
+    def claim(self, now: datetime, limit: int, without: Collection[str] = ()) -> list[Delivery]:
+        """Takes up to ``limit`` deliveries that are due and nobody holds, unless the edition is paused or cancelled.
+
+        None of the domains ``without`` are among them. Who has left is settled, and not among them either.
+        """
         with writing(self._engine) as connection:
             if Ledger(connection).state(self._edition) is not EditionState.SENDING:
                 return []
             database = raw(connection)
-            ids = [row[0] for row in database.execute(_FREE, (self._edition.id, limit))]
+            apart = json.dumps(sorted(without))
+            ids = [row[0] for row in database.execute(_FREE, (self._edition.id, apart, limit))]
             if len(ids) < limit:
                 # What waited for its time comes behind all others.
-                ids += [row[0] for row in database.execute(_DUE, (self._edition.id, stored(now), limit - len(ids)))]
+                due = (self._edition.id, stored(now), apart, limit - len(ids))
+                ids += [row[0] for row in database.execute(_DUE, due)]
             listed = json.dumps(ids)
             database.execute(_HOLD, (self.id, listed))
+            database.execute(_UNWANTED, (stored(now), listed, self._wanted))
             return [Delivery(*row) for row in database.execute(_HELD, (listed,))]
 
     def record(

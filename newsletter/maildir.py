@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection
 from hashlib import blake2b
 from pathlib import Path
 
-from newsletter.headers import HeaderError
 from newsletter.syncing import sync
-from newsletter.transport import Delivery, Message, Outcome, Queue, Reply, TransportError
+from newsletter.transport import Delivery, Message, Outcome, Queue, Reply, TransportError, pause, take_several
 
 _TOGETHER = 50
 """Messages that are begun in one step."""
@@ -25,25 +24,25 @@ class MaildirTransport:
         self.folder = folder
 
     def run(self, queue: Queue) -> None:
-        while several := list(self._taken(queue)):
-            try:
-                self._write(queue, several)
-            except OSError as error:
-                for delivery, _ in several:
-                    queue.give_back(delivery)
-                raise TransportError(f"{error.filename or self.folder}: cannot be written ({error.strerror})") from None
+        while True:
+            several = take_several(queue, _TOGETHER)
+            if several:
+                self._guarded(queue, several)
+            elif (wait := queue.wait()) is None:
+                return
+            else:
+                pause(queue, wait)
+
+    def _guarded(self, queue: Queue, several: list[tuple[Delivery, Message]]) -> None:
+        try:
+            self._write(queue, several)
+        except OSError as error:
+            for delivery, _ in several:
+                queue.give_back(delivery)
+            raise TransportError(f"{error.filename or self.folder}: cannot be written ({error.strerror})") from None
 
     def close(self) -> None:
         """Nothing is kept open."""
-
-    def _taken(self, queue: Queue) -> Iterator[tuple[Delivery, Message]]:
-        for _ in range(_TOGETHER):
-            if (delivery := queue.take()) is None:
-                return
-            try:
-                yield delivery, queue.message(delivery)
-            except HeaderError as error:
-                queue.settle(delivery, Reply(Outcome.REFUSED, str(error)))
 
     def _write(self, queue: Queue, several: list[tuple[Delivery, Message]]) -> None:
         for part in ("tmp", "new", "cur"):
@@ -55,18 +54,19 @@ class MaildirTransport:
                 os.fsync(file.fileno())
         allowed = queue.begin([delivery for delivery, _ in several])
         sync(queue.log)
+        read = {path.name.partition(":")[0] for path in (self.folder / "cur").iterdir()}
         while several:
             delivery, message = several[0]
             if delivery.id in allowed:
-                queue.settle(delivery, self._place(_name(message)))
+                queue.settle(delivery, self._place(_name(message), read))
             else:
                 (self.folder / "tmp" / _name(message)).unlink(missing_ok=True)
             # What was settled is not given back when a later one cannot be placed.
             del several[0]
 
-    def _place(self, name: str) -> Reply:
+    def _place(self, name: str, read: Collection[str]) -> Reply:
         half = self.folder / "tmp" / name
-        if any((self.folder / "cur").glob(f"{name}:*")):
+        if name in read:
             half.unlink(missing_ok=True)
             return Reply(Outcome.ACCEPTED, "was there already, and read")
         half.replace(self.folder / "new" / name)

@@ -10,12 +10,17 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+
+from newsletter.transport import ascii_domain
 
 REST_SECONDS = 5.0
 """How long a domain is left alone at first; doubled each time, up to :data:`LONGEST_REST`."""
 LONGEST_REST = 300.0
 SLOWEST = 60.0
 """Seconds between two messages to a domain, at the most."""
+_BURST = 0.25
+"""Seconds of a pace that may be caught up with at once."""
 _KNOWN = 20_000
 """Domains whose pace is remembered; most of them never ask for anything."""
 
@@ -50,7 +55,7 @@ class Pacer:
     """The pace of every receiving domain. ``limits`` and ``everywhere`` are messages a second; 0 is as fast as can be."""
 
     def __init__(self, limits: Mapping[str, float], everywhere: float = 0.0) -> None:
-        self._limits = {domain.lower(): limit for domain, limit in limits.items()}
+        self._limits = {ascii_domain(domain): limit for domain, limit in limits.items()}
         self._everywhere = everywhere
         self._paces: OrderedDict[str, _Pace] = OrderedDict()
 
@@ -63,7 +68,8 @@ class Pacer:
         """Counts a message that goes to a domain now."""
         pace = self._pace(domain, now)
         if pace.interval:
-            pace.next_at = max(pace.next_at, now) + pace.interval
+            # Who looks only now and then may catch up with what went by meanwhile.
+            pace.next_at = max(pace.next_at, now - _BURST) + pace.interval
 
     def accepted(self, domain: str, now: float) -> None:
         """A message was taken: a domain that had asked for less gets a little more."""
@@ -91,11 +97,22 @@ class Pacer:
         pace = self._paces.get(domain)
         if pace is None:
             limit = self._limits.get(domain, self._everywhere)
-            pace = self._paces[domain] = _Pace(now, interval=1 / limit if limit else 0.0, fastest=1 / limit if limit else 0.0)
+            pace = self._paces[domain] = _Pace(
+                now, next_at=now, interval=1 / limit if limit else 0.0, fastest=1 / limit if limit else 0.0
+            )
             if len(self._paces) > _KNOWN:
                 self._forget()
         return pace
 
     def _forget(self) -> None:
-        for domain in [name for name, pace in self._paces.items() if not pace.interval][: _KNOWN // 2]:
-            del self._paces[domain]
+        """Forgets those of which nothing was learnt; of all others the longest known, should they be too many."""
+        now = max(pace.since for pace in self._paces.values())
+        idle = [name for name, pace in self._paces.items() if pace.interval == pace.fastest and pace.next_at <= now]
+        for name in idle or list(self._paces)[: _KNOWN // 2]:
+            del self._paces[name]
+
+
+@cache
+def shared(site: str, limits: tuple[tuple[str, float], ...], everywhere: float) -> Pacer:
+    """The pacer of all sendings of a site in this process."""
+    return Pacer(dict(limits), everywhere)

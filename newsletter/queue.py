@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
 import random
 import sqlite3
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,8 +20,9 @@ from newsletter.claims import Claims, Settlement
 from newsletter.editions import Press
 from newsletter.ledger import DeliveryState, Edition, EditionState, Ledger
 from newsletter.message import Letter, Recipient
-from newsletter.pacing import Pacer, is_throttling
+from newsletter.pacing import is_throttling, shared
 from newsletter.transport import Delivery, Message, Outcome, Reply
+from newsletter.waiting_room import WaitingRoom
 
 BATCH = 500
 """Deliveries that are claimed at once."""
@@ -30,10 +30,13 @@ BEAT_SECONDS = 1.0
 """How often the ledger hears from us, and we whether the edition is paused."""
 _LETTERS = 32
 """Variants that are kept ready."""
-_HELD = 5000
-"""Deliveries that may wait here for their domains' pace, at the most."""
 _PATIENT_SECONDS = 20.0
-"""What waits longer than this for its domain's pace goes back to the ledger."""
+"""What waits longer than this for its domain's pace is left to a later sending."""
+_CLOSINGS = 3
+"""Connections closed at recipients of one domain, with nothing accepted between them, that count as its asking for less."""
+_STOP_SECONDS = 10.0
+"""How long the ledger is waited for when the sending is to stop."""
+_LAST_TRY_SECONDS = 2.0
 _MISHAPS = 2
 """How often a delivery may come back unsent before it is put off for minutes."""
 
@@ -69,10 +72,15 @@ class LedgerQueue:
         self._patience = ours.patience_seconds
         self._return_paths = press.return_paths
         self._refused: list[tuple[str, str]] = []
-        self._pacer = Pacer(ours.domain_rates, ours.domain_rate_per_second)
+        # Of the whole process: what a domain asked of one edition holds for the next.
+        self._pacer = shared(str(press.engine.url), tuple(sorted(ours.domain_rates.items())), ours.domain_rate_per_second)
+        self._room = WaitingRoom(self._pacer)
+        self._blocked: frozenset[str] = frozenset()
+        self._closings: Counter[str] = Counter()
+        self._had_sent = self._is_locked_out = False
+        self._stop_seen = 0.0
         self._letters: OrderedDict[int, Letter] = OrderedDict()
         self._ready: deque[Delivery] = deque()
-        self._paced: list[tuple[float, int, Delivery]] = []
         self._mishaps: dict[int, int] = {}
         self._begun: set[int] = set()
         self._settled: list[Settlement] = []
@@ -89,26 +97,31 @@ class LedgerQueue:
             self._beat(now)
         if self.is_stopped():
             return None
-        while True:
-            if self._paced and self._paced[0][0] <= now:
-                delivery = heapq.heappop(self._paced)[2]
-                if (at := self._pacer.ready_at(delivery.domain)) > now:
-                    self._hold(delivery, at, now)
-                    continue
-                break
-            if not self._ready and not self._claim():
+        delivery = self._room.next(now)
+        while delivery is None:
+            if self.is_stopped() or not (self._ready or self._claim()):
                 return None
-            delivery = self._ready.popleft()
-            if (at := self._pacer.ready_at(delivery.domain)) <= now:
-                break
-            self._hold(delivery, at, now)
+            candidate = self._ready.popleft()
+            if self._room.admit(candidate, now):
+                delivery = candidate
         self._pacer.go(delivery.domain, now)
         return delivery
 
     def wait(self) -> float | None:
-        if self.is_stopped() or (self._exhausted and not self._ready and not self._paced):
+        if self.is_stopped():
             return None
-        return max(0.0, self._paced[0][0] - time.monotonic()) if self._paced and not self._ready else 0.0
+        if self._ready or not (self._exhausted or self._is_blocked()):
+            return 0.0
+        now = time.monotonic()
+        if self._room and self._room.wait(now) > _PATIENT_SECONDS:
+            # Their deliveries stay in the ledger, for a later sending.
+            resting = ", ".join(self._room.clear(_PATIENT_SECONDS, now))
+            self._say(f"{resting} asked for fewer messages; the rest of theirs goes out later")
+        return self._room.wait(now) if self._room else None
+
+    @property
+    def has_sent(self) -> bool:
+        return self._had_sent or self.sent > 0
 
     def message(self, delivery: Delivery, *, smtputf8: bool = False) -> Message:
         letter = self._letters.get(delivery.variant_id) or self._letter(delivery.variant_id)
@@ -140,6 +153,7 @@ class LedgerQueue:
                 state = DeliveryState.SENT
                 self.sent += 1
                 self._pacer.accepted(delivery.domain, now)
+                self._closings.pop(delivery.domain, None)
                 self._progress(1)
             case Outcome.DEFERRED:
                 next_attempt = self._next_attempt(delivery.attempts)
@@ -156,16 +170,23 @@ class LedgerQueue:
         # With `resend` it is in the queue again.
         self._exhausted = False
 
-    def give_back(self, delivery: Delivery, *, blamed: bool = False) -> None:
+    def give_back(self, delivery: Delivery, *, blamed: bool = False, words: str = "") -> None:
         mishaps = self._mishaps[delivery.id] = self._mishaps.get(delivery.id, 0) + blamed
-        if delivery.id not in self._begun and mishaps <= _MISHAPS:
-            self._ready.appendleft(delivery)
-            return
-        if mishaps <= _MISHAPS:
+        if words:
+            self._closings[delivery.domain] += 1
+        if self._closings[delivery.domain] >= _CLOSINGS:
+            # It is the domain that wants no more, not the server that closes now and then.
+            self._pacer.throttled(delivery.domain, time.monotonic())
+        if mishaps > _MISHAPS:
+            said = words or "the connection broke each time before the message was written"
+            self.settle(delivery, Reply(Outcome.DEFERRED, said))
+        elif delivery.id in self._begun:
             self._finish(Settlement(delivery, DeliveryState.PENDING, delivery.attempts))
             self._exhausted = False
-            return
-        self.settle(delivery, Reply(Outcome.DEFERRED, "the connection broke each time before the message was written"))
+        elif blamed:
+            self._ready.append(delivery)
+        else:
+            self._ready.appendleft(delivery)
 
     def is_stopped(self) -> bool:
         return self._stop.is_set() or self.state is not EditionState.SENDING
@@ -175,6 +196,7 @@ class LedgerQueue:
     def enter(self) -> None:
         """Takes part in the sending of the edition."""
         self.doubtful = self._patiently(lambda: self.claims.enter(self.clock()))
+        self._had_sent = self._patiently(self.claims.has_sent)
 
     def leave(self) -> bool:
         """Records all that is known and gives back the rest; says whether the edition is wholly sent."""
@@ -186,18 +208,24 @@ class LedgerQueue:
 
     # What is behind it
 
+    def _is_blocked(self) -> bool:
+        """Whether all that could be fetched belongs to domains of which enough is waiting here."""
+        return bool(self._blocked) and self._room.full >= self._blocked
+
     def _claim(self) -> bool:
         """Fetches more. Says whether there is any."""
-        if self._exhausted:
+        if self._exhausted or self._is_blocked():
             return False
         self.begin(())
-        claimed = self._patiently(lambda: self.claims.claim(self.clock(), BATCH))
-        if not claimed:
+        full = self._room.full
+        claimed = self._patiently(lambda: self.claims.claim(self.clock(), BATCH, full))
+        if not claimed and not full:
             # Another sender may have died meanwhile.
             self.doubtful += self._patiently(lambda: self.claims.recover(self.clock()))
             claimed = self._patiently(lambda: self.claims.claim(self.clock(), BATCH))
         self._ready.extend(claimed)
-        self._exhausted = not claimed
+        self._blocked = full if not claimed else frozenset()
+        self._exhausted = not claimed and not full
         return bool(claimed)
 
     def _report(self) -> None:
@@ -208,15 +236,6 @@ class LedgerQueue:
                 if words[:1] == "5":
                     bounces.refused(connection, email, self.edition.id, words, self.clock())
         self._refused.clear()
-
-    def _hold(self, delivery: Delivery, at: float, now: float) -> None:
-        """Keeps a delivery until its domain may have it, or puts it off where that takes long."""
-        if at - now > _PATIENT_SECONDS or len(self._paced) >= _HELD:
-            later = self.clock() + timedelta(seconds=max(at - now, 60.0) * random.uniform(1.0, 1.3))  # noqa: S311 (no secret)
-            words = f"{delivery.domain} asked for fewer messages"
-            self._finish(Settlement(delivery, DeliveryState.DEFERRED, delivery.attempts, words, later))
-        else:
-            heapq.heappush(self._paced, (at, delivery.id, delivery))
 
     def _finish(self, settlement: Settlement) -> None:
         self._begun.discard(settlement.delivery.id)
@@ -261,7 +280,8 @@ class LedgerQueue:
             except (OperationalError, sqlite3.OperationalError) as error:
                 words = " ".join(str(getattr(error, "orig", error)).split())
                 waited = time.monotonic() - started
-                if not _may_pass(words) or waited > self._patience:
+                if not _may_pass(words) or waited > self._patience_left():
+                    self._is_locked_out = True
                     raise LedgerError(
                         f"the ledger cannot be written ({words}), for {waited:.0f} s now; nothing is lost: "
                         "free the disk or the database, then send again"
@@ -274,6 +294,15 @@ class LedgerQueue:
                 if said:
                     self._say("the ledger can be written again; going on")
                 return done
+
+    def _patience_left(self) -> float:
+        """How long to wait for the ledger: shorter once we are to stop, and no second time when it was in vain."""
+        if self._is_locked_out:
+            return min(self._patience, _LAST_TRY_SECONDS)
+        if not self._stop.is_set():
+            return self._patience
+        self._stop_seen = self._stop_seen or time.monotonic()
+        return min(self._patience, max(0.0, self._stop_seen + _STOP_SECONDS - time.monotonic()))
 
 
 def _may_pass(words: str) -> bool:

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from content.database import reading, writing
-from content.errors import DatelineError
+from content.errors import ConfigError, DatelineError
 from content.settings import SiteSettings
 from newsletter import balance, holder
 from newsletter.balance import Balance, Line
@@ -63,18 +63,24 @@ class Account:
 
 
 def open_transport(root: Path, site: SiteSettings, settings: NewsletterSettings) -> Transport:
-    """The transport that the settings name. Nothing is connected yet."""
+    """The transport that the settings name. Nothing is connected yet. Raises ``ConfigError`` for a file that is not there."""
     ca_file = root / settings.ca_file if settings.ca_file else None
-    if settings.server:
-        servers = [_server(settings, one.url, one.weight, one.connections, one.messages_per_connection, one.rate_per_second)
-                   for one in settings.server]  # fmt: skip
-        return SmtpTransport(servers, hello=site.host, timeout=settings.timeout_seconds, ca_file=ca_file)
+    if ca_file and not ca_file.is_file():
+        raise ConfigError(f"newsletter.ca_file: there is no file {ca_file}")
     address = TransportAddress.parse(settings.transport)
-    if address.scheme == "maildir":
+    if settings.server:
+        servers = _servers(settings)
+    elif address.scheme == "maildir":
         return MaildirTransport(root / address.folder)
-    if not address.is_smtp:
+    elif not address.is_smtp:
         return _provider(settings, address, ca_file)
-    servers = [_server(settings, settings.transport)]
+    else:
+        user, password = settings.smtp_user or address.user, _password(settings) or address.password
+        servers = [
+            SmtpServer(
+                address, user, password, 1.0, settings.connections, settings.messages_per_connection, settings.rate_per_second
+            )
+        ]
     return SmtpTransport(servers, hello=site.host, timeout=settings.timeout_seconds, ca_file=ca_file)
 
 
@@ -85,25 +91,31 @@ def _provider(settings: NewsletterSettings, address: TransportAddress, ca_file: 
     token = settings.api_token.get_secret_value() if settings.api_token else ""
     api = PostmarkApi(
         token, base_url=address.api_url, stream=settings.message_stream, timeout=settings.timeout_seconds, ca_file=ca_file
-    )  # fmt: skip
+    )
     return ProviderTransport(api, settings.batch_size)
 
 
-def _server(
-    settings: NewsletterSettings,
-    url: str,
-    weight: float = 1.0,
-    connections: int | None = None,
-    messages: int | None = None,
-    rate: float | None = None,
-) -> SmtpServer:
-    address = TransportAddress.parse(url)
-    password = settings.smtp_password.get_secret_value() if settings.smtp_password else ""
-    return SmtpServer(
-        address, settings.smtp_user or address.user, password or address.password, weight,
-        connections or settings.connections, messages or settings.messages_per_connection,
-        settings.rate_per_second if rate is None else rate,
-    )  # fmt: skip
+def _servers(settings: NewsletterSettings) -> list[SmtpServer]:
+    """The servers of ``[[newsletter.server]]``. Connections that are not given to one are dealt out by weight."""
+    weights = sum(one.weight for one in settings.server)
+    return [
+        SmtpServer(
+            at,
+            # One that names its user is not shown the password of another.
+            at.user or settings.smtp_user or "",
+            at.password if at.user else _password(settings),
+            one.weight,
+            one.connections or max(1, round(settings.connections * len(settings.server) * one.weight / weights)),
+            one.messages_per_connection or settings.messages_per_connection,
+            settings.rate_per_second if one.rate_per_second is None else one.rate_per_second,
+        )
+        for one in settings.server
+        for at in [TransportAddress.parse(one.url)]
+    ]
+
+
+def _password(settings: NewsletterSettings) -> str:
+    return settings.smtp_password.get_secret_value() if settings.smtp_password else ""
 
 
 class Sending:

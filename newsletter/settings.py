@@ -75,7 +75,7 @@ class NewsletterSettings(Section):
     messages_per_connection: int = Field(500, ge=1)
     rate_per_second: float = Field(0, ge=0)
     domain_rate_per_second: float = Field(0, ge=0)
-    domain_rates: dict[str, Annotated[float, Field(ge=0)]] = Field({})
+    domain_rates: dict[Domain, Annotated[float, Field(ge=0)]] = Field({})
     patience_seconds: float = Field(300, ge=0, le=86400)
     server: list[ServerSettings] = Field([])
     ca_file: Path | None = None

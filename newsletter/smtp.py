@@ -8,21 +8,20 @@ import socket
 import time
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 from newsletter.headers import HeaderError
 from newsletter.smtp_lines import Line, Lines
-from newsletter.smtp_opening import AwayError, Opened, SmtpServer, open_connection
+from newsletter.smtp_opening import AwayError, Opened, SmtpServer
+from newsletter.smtp_openings import Openings
+from newsletter.smtp_policy import Policy
 from newsletter.smtp_session import Session, Step
 from newsletter.syncing import Syncer
 from newsletter.transport import Delivery, Message, Outcome, Queue, RefusedError, Reply, TransportError
 
 _POLICY = re.compile(r"5\d\d[ -]5\.7\.\d+")
 """Enhanced status codes (RFC 3463) that mean us, not the recipient."""
-_IN_A_ROW = 3
-"""Refusals of us before the sending stops: one recipient may be odd."""
 _AHEAD = 4
 """Deliveries that are recorded to go next, for each open connection. After a power cut as many more are in doubt."""
 _MOMENT = 0.001
@@ -42,25 +41,23 @@ class SmtpTransport:
         self._lines = Lines(servers)
         self._hello, self._timeout, self._ca_file = hello, timeout, ca_file
         self._sessions: dict[Session, Line] = {}
-        self._opening: dict[Future[Opened], Line] = {}
-        self._opened: deque[Future[Opened]] = deque()
         # What goes next, with the number of the sync after which it may.
         self._next: deque[tuple[int, Delivery]] = deque()
-        self._refusals = 0
+        self._policy = Policy()
         self._error: TransportError | None = None
         self._was_open = False
         self._gathers = False
-        self._alone_since = self._expire_at = self._begun_at = 0.0
+        self._alone_since = self._expire_at = self._begun_at = self._looked_at = 0.0
 
     def run(self, queue: Queue) -> None:
         self._queue = queue
-        self._error, self._refusals = None, 0
+        self._error, self._policy = None, Policy()
         self._selector = selectors.DefaultSelector()
         self._wake, waker = socket.socketpair()
         self._waker = waker
         self._wake.setblocking(False)
         self._selector.register(self._wake, selectors.EVENT_READ)
-        self._openers = ThreadPoolExecutor(min(self._lines.most, 64), thread_name_prefix="smtp")
+        self._openings = Openings(self._hello, self._timeout, self._ca_file, self._rouse)
         self._syncer = Syncer(queue.log)
         if self._syncer.answers >= 0:
             self._selector.register(self._syncer.answers, selectors.EVENT_READ, self._syncer)
@@ -80,7 +77,7 @@ class SmtpTransport:
     # The loop
 
     def _loop(self) -> None:
-        self._alone_since = time.monotonic()
+        self._alone_since = self._looked_at = time.monotonic()
         while True:
             now = time.monotonic()
             if self._queue.is_stopped():
@@ -92,15 +89,27 @@ class SmtpTransport:
                 self._mind_the_gap(now)
                 if self._error:
                     return
-            for key, mask in self._selector.select(_MOMENT if self._gathers else min(_TICK, pause)):
+            self._forgive(time.monotonic() - self._looked_at)
+            events = self._selector.select(_MOMENT if self._gathers else min(_TICK, pause))
+            self._looked_at = time.monotonic()
+            for key, mask in events:
                 self._serve(key, mask)
-            while self._opened:
-                self._welcome(self._opened.popleft())
+            for line, result in self._openings.ended(self._looked_at):
+                self._welcome(line, result)
             self._begin_bodies()
-            self._expire(time.monotonic())
+            self._expire(self._looked_at)
+
+    def _forgive(self, away: float) -> None:
+        """While we were away, waiting for the ledger, no server could be heard: that is not its silence."""
+        if away > _TICK:
+            for session in self._sessions:
+                session.moved_at += away
 
     def _is_busy(self) -> bool:
-        return bool(self._opening) or any(not (session.is_idle or session.is_leaving) for session in self._sessions)
+        # A connection that nobody needs any more is not waited for.
+        if self._next and len(self._openings):
+            return True
+        return any(not (session.is_idle or session.is_leaving) for session in self._sessions)
 
     def _serve(self, key: selectors.SelectorKey, mask: int) -> None:
         if key.data is None:
@@ -109,7 +118,7 @@ class SmtpTransport:
             return
         if key.data is self._syncer:
             self._syncer.hear()
-            if self._syncer.answers < 0:
+            if not self._syncer.is_alive:
                 self._selector.unregister(key.fd)
             return
         session: Session = key.data
@@ -124,7 +133,8 @@ class SmtpTransport:
         """Keeps the selector in line with what a session waits for; forgets one that is closed."""
         if not session.is_open:
             if line := self._sessions.pop(session, None):
-                line.open -= 1
+                if not session.is_leaving:
+                    self._vacate(line)
                 self._selector.unregister(session.socket)
             return
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if session.wants_to_write else 0)
@@ -136,9 +146,21 @@ class SmtpTransport:
         if now < self._expire_at:
             return
         self._expire_at = now + _TICK
-        for session in [one for one in self._sessions if not one.is_idle and now - one.moved_at > self._timeout]:
-            session.give_up(f"the server kept silent for {self._timeout:g} s")
-            self._watch(session)
+        for session in [one for one in self._sessions if not one.is_idle]:
+            if now - session.moved_at > (_GOODBYE_SECONDS if session.is_leaving else self._timeout):
+                session.give_up(f"the server kept silent for {self._timeout:g} s")
+                self._watch(session)
+
+    def _vacate(self, line: Line) -> None:
+        """A connection's place at its server is free."""
+        line.open -= 1
+        line.welcomes -= 1
+
+    def _leave(self, session: Session) -> None:
+        """Takes leave of a server; another connection may take this one's place at once."""
+        self._vacate(self._sessions[session])
+        session.moved_at = time.monotonic()
+        session.say_goodbye()
 
     # Handing out work
 
@@ -152,7 +174,8 @@ class SmtpTransport:
         for session in [one for one in self._sessions if one.is_idle]:
             line = self._sessions[session]
             if session.count >= line.messages:
-                session.say_goodbye()
+                line.reach()
+                self._leave(session)
             elif line.next_at > now:
                 pause, is_idle = min(pause, line.next_at - now), True
                 continue
@@ -186,11 +209,8 @@ class SmtpTransport:
 
     def _open_more(self, now: float) -> None:
         """Opens a connection for each delivery that no connection is free for."""
-        while len(self._next) > len(self._opening) and (line := self._lines.freest(now)):
-            line.open += 1
-            future = self._openers.submit(open_connection, line.server, self._hello, self._timeout, self._ca_file)
-            self._opening[future] = line
-            future.add_done_callback(self._ring)
+        while len(self._next) > len(self._openings) and (line := self._lines.freest(now)):
+            self._openings.begin(line)
 
     def _following(self, session: Session, now: float) -> tuple[int, Delivery, Message] | None:
         """The next delivery for a connection, with its message; counted against the server's rate."""
@@ -236,27 +256,22 @@ class SmtpTransport:
 
     # Connections
 
-    def _ring(self, future: Future[Opened]) -> None:
-        self._opened.append(future)
+    def _rouse(self) -> None:
+        """Ends the loop's waiting; from any thread."""
         with suppress(OSError):
             self._waker.send(b".")
 
-    def _welcome(self, future: Future[Opened]) -> None:
-        line = self._opening.pop(future)
+    def _welcome(self, line: Line, result: Opened | TransportError) -> None:
         now = time.monotonic()
-        try:
-            opened = future.result()
-        except TransportError as error:
+        if isinstance(result, TransportError):
             line.open -= 1
-            if isinstance(error, AwayError):
-                line.put_off(now)
-            else:
-                line.strike_off()
-            self._last_error = error
+            line.refuse(now, for_good=not isinstance(result, AwayError))
+            self._last_error = result
             return
         self._was_open = True
         line.away_until = 0.0
-        session = Session(opened, self)
+        line.welcomes += 1
+        session = Session(result, self)
         session.moved_at = now
         self._sessions[session] = line
         session.watched = selectors.EVENT_READ
@@ -286,11 +301,10 @@ class SmtpTransport:
 
     def _close_all(self) -> None:
         self._return_next()
-        self._syncer.close()
-        self._openers.shutdown(wait=False, cancel_futures=True)
+        self._openings.abandon()
         for session in list(self._sessions):
-            if session.is_open:
-                session.say_goodbye()
+            if session.is_open and not session.is_leaving:
+                self._leave(session)
             self._watch(session)
         until = time.monotonic() + _GOODBYE_SECONDS
         while self._sessions and time.monotonic() < until:
@@ -299,48 +313,43 @@ class SmtpTransport:
         for session in list(self._sessions):
             session.close()
             self._watch(session)
-        self._openers.shutdown(wait=True)
-        for future in list(self._opening):
-            if not future.cancelled() and future.exception() is None:
-                future.result().socket.close()
-            self._opening.pop(future).open -= 1
-        self._opened.clear()
         self._selector.close()
+        self._syncer.close()
         self._wake.close()
         self._waker.close()
 
     # What sessions tell
 
     def answered(self, session: Session, delivery: Delivery, step: Step, code: int, words: str) -> None:
-        line = self._sessions[session]
         if code < 300:
-            self._refusals = line.failures = 0
+            self._sessions[session].failures = 0
+            self._policy.accepted()
             self._queue.settle(delivery, Reply(Outcome.ACCEPTED, words))
         elif code >= 500 and (step is Step.MAIL or _POLICY.match(words)):
-            self._refused(line, delivery, step, words)
+            self._refused(self._sessions[session], delivery, step, words)
         else:
-            self._refusals = 0
             self._queue.settle(delivery, Reply(Outcome.DEFERRED if code < 500 else Outcome.REFUSED, words))
 
     def _refused(self, line: Line, delivery: Delivery, step: Step, words: str) -> None:
-        """The server refuses us: to be tried again, or, after several, the end of the sending."""
-        self._refusals += 1
+        """The server refuses us: to be tried again; and the end of the sending where it is not one domain's way alone."""
         said = f"the server refuses {'the sender' if step is Step.MAIL else 'us, not the recipient'} ({words})"
-        if self._refusals >= _IN_A_ROW:
+        self._queue.settle(delivery, Reply(Outcome.DEFERRED, said))
+        if self._policy.refused("" if step is Step.MAIL else delivery.domain, ever_sent=self._queue.has_sent):
             self._error = self._error or RefusedError(f"{line.server.address}: {said}")
-            self._queue.give_back(delivery)
-        else:
-            self._queue.settle(delivery, Reply(Outcome.DEFERRED, said))
 
-    def broke(self, session: Session, unsent: list[Delivery], lost: Delivery | None, words: str) -> None:
+    def broke(self, session: Session, unsent: list[Delivery], lost: Delivery | None, words: str, at: Step | None) -> None:
         line = self._sessions[session]
         if lost:
             self._queue.lose(lost, f"{line.server.address}: no reply after the message was written ({words})")
+        # What closes at a recipient may be his domain's doing; what closes before, or in silence, is the server's.
+        recipients = at in (Step.RCPT, Step.DATA)
         for delivery in unsent:
             # A server that closes after so many messages says nothing about the next one's recipient.
-            self._queue.give_back(delivery, blamed=not session.accepted)
+            self._queue.give_back(delivery, blamed=recipients or not session.accepted, words=words if recipients else "")
+        if recipients:
+            return
         if not session.accepted:
             line.put_off(time.monotonic())
             self._last_error = AwayError(f"{line.server.address}: {words}")
         elif unsent and not lost:
-            line.messages = min(line.messages, session.accepted)
+            line.close(session.accepted)

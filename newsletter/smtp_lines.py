@@ -1,4 +1,4 @@
-"""How each of several SMTP servers fares: its connections, its rate, and when it may be tried again."""
+"""How each of several SMTP servers fares: what it takes, its rate, and when it may be tried again."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from newsletter.smtp_opening import SmtpServer
 _LONGEST_BACKOFF = 30.0
 """Seconds until a server that was away is tried again, at the most."""
 _FOR_GOOD = float("inf")
+_AGAIN_SECONDS = 60.0
+"""When a server that wanted no more connections is asked for one more."""
 
 
 @dataclass(slots=True)
@@ -18,22 +20,50 @@ class Line:
 
     server: SmtpServer
     messages: int
-    """How many it takes over one connection: as the settings say, or fewer when it closes sooner."""
+    """How many it takes over one connection: as the settings say, or fewer when it closes sooner again and again."""
+    connections: int
+    """How many it takes at once: as the settings say, or fewer when it refuses more."""
     open: int = 0
     """Connections that are open or being opened."""
+    welcomes: int = 0
+    """Connections that are open now."""
     failures: int = 0
     away_until: float = 0.0
     next_at: float = 0.0
     """When its rate allows another message."""
+    closed_after: int = 0
+    more_at: float = 0.0
 
     def put_off(self, now: float) -> None:
         """It is away, or takes nothing: it is tried again later, and later each time."""
         self.failures += 1
         self.away_until = max(self.away_until, now + min(_LONGEST_BACKOFF, 0.25 * 2**self.failures))
 
-    def strike_off(self) -> None:
-        """It cannot be trusted or refuses us, which will not change by itself."""
-        self.away_until = _FOR_GOOD
+    def refuse(self, now: float, *, for_good: bool) -> None:
+        """It lets a connection not in. Where others of ours are open, it only wants fewer."""
+        if self.welcomes:
+            self.connections, self.more_at = max(1, self.welcomes), now + _AGAIN_SECONDS
+        elif for_good:
+            # It cannot be trusted or refuses us, which will not change by itself; another server may do.
+            self.away_until = _FOR_GOOD
+        else:
+            self.put_off(now)
+
+    def close(self, accepted: int) -> None:
+        """It closed a connection after so many messages. Once may be chance; twice the same is its limit."""
+        if accepted == self.closed_after:
+            self.messages = min(self.messages, accepted)
+        self.closed_after = accepted
+
+    def reach(self) -> None:
+        """It took as many messages over one connection as we allow: perhaps it takes more."""
+        self.messages = min(self.server.messages, self.messages * 2)
+
+    def has_room(self, now: float) -> bool:
+        """Whether it may be asked for another connection."""
+        if self.connections < self.server.connections and now >= self.more_at:
+            self.connections, self.more_at = self.connections + 1, now + _AGAIN_SECONDS
+        return self.open < self.connections and self.away_until <= now
 
     @property
     def is_struck_off(self) -> bool:
@@ -49,16 +79,11 @@ class Lines:
     """All servers that a transport may use."""
 
     def __init__(self, servers: Sequence[SmtpServer]) -> None:
-        self.all = [Line(server, server.messages) for server in servers]
-
-    @property
-    def most(self) -> int:
-        """How many connections there may be."""
-        return sum(line.server.connections for line in self.all)
+        self.all = [Line(server, server.messages, server.connections) for server in servers]
 
     def freest(self, now: float) -> Line | None:
         """The server that the next connection goes to, by weight; ``None`` when all are full or away."""
-        free = [line for line in self.all if line.open < line.server.connections and line.away_until <= now]
+        free = [line for line in self.all if line.has_room(now)]
         return min(free, key=lambda line: line.open / line.server.weight, default=None)
 
     def are_away(self, now: float) -> bool:

@@ -42,8 +42,11 @@ class Owner(Protocol):
     def answered(self, session: Session, delivery: Delivery, step: Step, code: int, words: str) -> None:
         """A server's verdict on a delivery."""
 
-    def broke(self, session: Session, unsent: list[Delivery], lost: Delivery | None, words: str) -> None:
-        """The connection is gone; ``unsent`` surely have not arrived, nobody knows of ``lost``."""
+    def broke(self, session: Session, unsent: list[Delivery], lost: Delivery | None, words: str, at: Step | None) -> None:
+        """The connection is gone; ``unsent`` surely have not arrived, nobody knows of ``lost``.
+
+        ``at`` is the step that the server answered with 421, if it did.
+        """
 
 
 class Session:
@@ -56,6 +59,8 @@ class Session:
         """Messages whose envelope went over this connection."""
         self.accepted = 0
         self.is_open = True
+        self.is_leaving = False
+        """Whether it has said goodbye."""
         self.moved_at = 0.0
         """When something last went or came, on the owner's clock."""
         self.watched = 0
@@ -90,11 +95,6 @@ class Session:
         return self.is_open and not self._expected and not self._commands and not self.wants_body and self._addressed is None
 
     @property
-    def is_leaving(self) -> bool:
-        """Whether it has said goodbye."""
-        return Step.QUIT in self._expected
-
-    @property
     def pipelines(self) -> bool:
         """Whether the next envelope may follow a message at once."""
         return self._pipelines
@@ -127,10 +127,11 @@ class Session:
 
     def say_goodbye(self) -> None:
         """QUIT; the connection closes with the answer."""
+        self.is_leaving = True
         self._expected.append(Step.QUIT)
         self._write(b"QUIT\r\n")
 
-    def give_up(self, words: str) -> None:
+    def give_up(self, words: str, at: Step | None = None) -> None:
         """Ends a connection that fell silent or broke; its owner hears what became of the deliveries."""
         if not self.is_open:
             return
@@ -143,7 +144,7 @@ class Session:
         elif self._written:
             lost = self._written
         self._written = self._addressed = self._message = None
-        self._owner.broke(self, unsent, lost, words)
+        self._owner.broke(self, unsent, lost, words, at)
 
     def close(self) -> None:
         """Closes the socket."""
@@ -224,7 +225,7 @@ class Session:
             case Step.RSET | Step.LONE_DOT:
                 pass
         if code == 421 and self.is_open:
-            self.give_up(words)
+            self.give_up(words, step)
 
     def _ended(self, code: int, words: str) -> None:
         delivery, early = self._written, len(self._out) > self._end_at
@@ -266,7 +267,7 @@ class Session:
         delivery = self._addressed
         self._verdict = None
         if code == 421 or delivery is None:
-            self.give_up(words)
+            self.give_up(words, step)
             return
         self._addressed = self._message = None
         self._owner.answered(self, delivery, step, code, words)

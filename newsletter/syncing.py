@@ -12,9 +12,13 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-# Reads bytes, waits for the disk, and answers as many; ends with its parent, whatever ended that.
+from newsletter.transport import TransportError
+
+# Reads bytes, waits for the disk, and answers as many. It ends with its parent, whatever ended that, and by nothing else: a
+# service manager's SIGTERM is for the parent to answer.
 _PROGRAM = """
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
 log = os.open(sys.argv[1], os.O_RDONLY)
 while asked := os.read(0, 4096):
     getattr(os, "fdatasync", os.fsync)(log)
@@ -23,56 +27,73 @@ while asked := os.read(0, 4096):
 
 
 def sync(log: Path | None) -> None:
-    """Waits until all that was written to a file is on the disk; without a file there is nothing to wait for."""
-    if log:
+    """Waits until all that was written to a file is on the disk; without a file there is nothing to wait for.
+
+    Raises ``TransportError`` when the disk cannot be written.
+    """
+    if log is None:
+        return
+    try:
         handle = os.open(log, os.O_RDONLY)
         try:
             # Where there is no fdatasync (macOS), fsync does.
             getattr(os, "fdatasync", os.fsync)(handle)
         finally:
             os.close(handle)
+    except OSError as error:
+        raise TransportError(f"{log}: cannot be brought to the disk ({error.strerror}); nothing more is sent") from None
 
 
 class Syncer:
     """Waits for the disk for whoever asks. ``log`` is the file that must be on it; without one there is nothing to wait for.
 
-    ``answers`` is a descriptor that becomes readable when :attr:`done` may be greater after :meth:`hear`; -1 if none does.
+    ``answers`` is a descriptor that becomes readable when :attr:`done` may be greater after :meth:`hear`; -1 if none does. It
+    stays open until :meth:`close`.
     """
 
     def __init__(self, log: Path | None) -> None:
         self._log = log
         self._asked = self.done = 0
+        self.is_alive = False
         self._process = self._start(log) if log else None
         self.answers = self._process.stdout.fileno() if self._process and self._process.stdout else -1
 
     def ask(self) -> int:
         """Asks for a sync; it is over when :attr:`done` has reached the number that is returned."""
         self._asked += 1
-        try:
-            if self._process and self._process.stdin:
+        if self.is_alive and self._process and self._process.stdin:
+            try:
                 os.write(self._process.stdin.fileno(), b".")
-        except OSError:
-            self._end()
-        if self._process is None:
+            except OSError:
+                self.is_alive = False
+        if not self.is_alive:
             self._sync_here()
         return self._asked
 
     def hear(self) -> None:
-        """Takes the answers that have come. Raises ``OSError`` when the disk cannot be written."""
-        if self._process is None:
-            return
+        """Takes the answers that have come."""
         try:
             answered = len(os.read(self.answers, 65_536))
         except BlockingIOError:
             return
-        self.done += answered
-        if not answered:
-            self._end()
+        except OSError:
+            answered = 0
+        if answered and self.is_alive:
+            self.done += answered
+        elif not answered:
+            # Without the process, whoever asks waits.
+            self.is_alive = False
             self._sync_here()
 
     def close(self) -> None:
         """Ends the process after what was asked for."""
-        self._end()
+        process, self._process, self.answers, self.is_alive = self._process, None, -1, False
+        if process:
+            for pipe in (process.stdin, process.stdout):
+                if pipe:
+                    with suppress(OSError):
+                        pipe.close()
+            process.wait()
 
     def _start(self, log: Path) -> subprocess.Popen[bytes] | None:
         try:
@@ -85,17 +106,8 @@ class Syncer:
             return None
         assert process.stdout
         os.set_blocking(process.stdout.fileno(), False)
+        self.is_alive = True
         return process
-
-    def _end(self) -> None:
-        """Without the process, whoever asks waits."""
-        process, self._process, self.answers = self._process, None, -1
-        if process:
-            for pipe in (process.stdin, process.stdout):
-                if pipe:
-                    with suppress(OSError):
-                        pipe.close()
-            process.wait()
 
     def _sync_here(self) -> None:
         sync(self._log)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,7 +11,10 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+import idna
+
 from content.errors import DatelineError
+from newsletter.headers import HeaderError
 
 
 class TransportError(DatelineError):
@@ -71,8 +76,18 @@ class Delivery:
 
     @property
     def domain(self) -> str:
-        """The domain that receives it, in small letters."""
-        return self.email.rpartition("@")[2].lower()
+        """The domain that receives it, in small letters and its ASCII form."""
+        return ascii_domain(self.email.rpartition("@")[2])
+
+
+def ascii_domain(domain: str) -> str:
+    """A domain in small letters, an international one in its ASCII form (RFC 5891)."""
+    if domain.isascii():
+        return domain.lower()
+    try:
+        return idna.encode(domain, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        return domain.lower()
 
 
 class Queue(Protocol):
@@ -108,11 +123,38 @@ class Queue(Protocol):
     def lose(self, delivery: Delivery, words: str) -> None:
         """Reports that nobody knows whether a message that was begun has arrived."""
 
-    def give_back(self, delivery: Delivery, *, blamed: bool = False) -> None:
-        """Puts back what surely was not sent, begun or not; it is tried again soon, or later where it is ``blamed`` often."""
+    def give_back(self, delivery: Delivery, *, blamed: bool = False, words: str = "") -> None:
+        """Puts back what surely was not sent, begun or not; it is tried again soon, or later where it is ``blamed`` often.
+
+        ``words`` are what the server said when it closed at this recipient, if it did.
+        """
+
+    @property
+    def has_sent(self) -> bool:
+        """Whether anybody was ever served of all these."""
 
     def is_stopped(self) -> bool:
         """Whether nothing new shall be sent."""
+
+
+def take_several(queue: Queue, number: int) -> list[tuple[Delivery, Message]]:
+    """Up to so many deliveries that may go now, with their messages; what cannot be addressed is settled."""
+    taken: list[tuple[Delivery, Message]] = []
+    for _ in range(number):
+        if (delivery := queue.take()) is None:
+            break
+        try:
+            taken.append((delivery, queue.message(delivery)))
+        except HeaderError as error:
+            queue.settle(delivery, Reply(Outcome.REFUSED, str(error)))
+    return taken
+
+
+def pause(queue: Queue, seconds: float) -> None:
+    """Waits, unless sending shall stop."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0 and not queue.is_stopped():
+        time.sleep(min(left, 0.2))
 
 
 class Transport(Protocol):
@@ -159,8 +201,13 @@ class Single:
     def lose(self, delivery: Delivery, words: str) -> None:
         self.reply = Reply(Outcome.DEFERRED, f"nobody knows whether it arrived: {words}")
 
-    def give_back(self, delivery: Delivery, *, blamed: bool = False) -> None:
+    def give_back(self, delivery: Delivery, *, blamed: bool = False, words: str = "") -> None:
         self._waiting = not blamed
+        self.reply = Reply(Outcome.DEFERRED, words or self.reply.text)
+
+    @property
+    def has_sent(self) -> bool:
+        return False
 
     def is_stopped(self) -> bool:
         return False
@@ -192,15 +239,21 @@ class TransportAddress:
             raise ValueError("must be smtp://, smtp+starttls:// or smtps://HOST[:PORT], postmark:, or maildir:FOLDER")
         try:
             parts = urlsplit(url)
-            port = parts.port or _PORTS[scheme]
+            port = _PORTS[scheme] if parts.port is None else parts.port
         except ValueError:
-            raise ValueError(f"the port after {scheme}:// must be a number up to 65535") from None
-        if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
+            port = 0
+        if not port:
+            raise ValueError(f"the port after {scheme}:// must be a number from 1 to 65535")
+        if not parts.hostname or not _HOST.fullmatch(parts.hostname) or parts.path.strip("/") or parts.query or parts.fragment:
             raise ValueError(f"must have the form {scheme}://HOST[:PORT]")
         return cls(scheme, parts.hostname, port, "", unquote(parts.username or ""), unquote(parts.password or ""))
 
     def __str__(self) -> str:
-        return f"maildir:{self.folder}" if self.folder else f"{self.scheme}://{self.host}:{self.port}"
+        return f"maildir:{self.folder}" if self.folder else f"{self.scheme}://{self._bracketed}:{self.port}"
+
+    @property
+    def _bracketed(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
 
     @property
     def is_smtp(self) -> bool:
@@ -209,8 +262,8 @@ class TransportAddress:
     @property
     def api_url(self) -> str:
         """Where a provider's API is."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme.partition('+')[2]}://{host}:{self.port}"
+        return f"{self.scheme.partition('+')[2]}://{self._bracketed}:{self.port}"
 
 
+_HOST = re.compile(r"[\w.:-]+")
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465, "postmark+https": 443, "postmark+http": 80}

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-
-from newsletter.headers import HeaderError
 from newsletter.providers.postmark import BatchInDoubtError, PostmarkApi
 from newsletter.syncing import sync
-from newsletter.transport import Delivery, Message, Outcome, Queue, Reply, TransportError
-
-_LOOKS_SECONDS = 0.2
-"""How often a request to stop is looked for while the provider wants to be left alone."""
+from newsletter.transport import Delivery, Message, Queue, Reply, TransportError, pause, take_several
 
 
 class ProviderTransport:
@@ -26,32 +19,18 @@ class ProviderTransport:
 
     def run(self, queue: Queue) -> None:
         while True:
-            self._pause(queue, self._api.wait_seconds)
-            batch = list(self._taken(queue))
+            pause(queue, self._api.wait_seconds)
+            batch = take_several(queue, self._together)
             if batch:
                 self._send(queue, batch)
                 continue
             wait = queue.wait()
             if wait is None:
                 return
-            self._pause(queue, wait)
+            pause(queue, wait)
 
     def close(self) -> None:
         self._api.close()
-
-    def _pause(self, queue: Queue, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and not queue.is_stopped():
-            time.sleep(min(left, _LOOKS_SECONDS))
-
-    def _taken(self, queue: Queue) -> Iterator[tuple[Delivery, Message]]:
-        for _ in range(self._together):
-            if (delivery := queue.take()) is None:
-                return
-            try:
-                yield delivery, queue.message(delivery)
-            except HeaderError as error:
-                queue.settle(delivery, Reply(Outcome.REFUSED, str(error)))
 
     def _send(self, queue: Queue, batch: list[tuple[Delivery, Message]]) -> None:
         allowed = queue.begin([delivery for delivery, _ in batch])

@@ -30,7 +30,7 @@ class Heard:
     def answered(self, session: Session, delivery: Delivery, step: Step, code: int, words: str) -> None:
         self.answers.append((delivery.id, step, code))
 
-    def broke(self, session: Session, unsent: list[Delivery], lost: Delivery | None, words: str) -> None:
+    def broke(self, session: Session, unsent: list[Delivery], lost: Delivery | None, words: str, at: Step | None) -> None:
         self.broken.append(([one.id for one in unsent], lost and lost.id, words))
 
 
