@@ -63,7 +63,10 @@ COMPANY = frozenset(
     "Telecommunications Mutual Pizza Foods Business Satellite".split()
 )
 LEARNING = frozenset("University College Institute Polytechnic Academy School".split())
-WATER = frozenset("Sea Ocean Channel Strait Straits River Gulf Canal Current Trench Plate Ridge Basin Slope".split())
+WATER = frozenset(
+    "Sea Ocean Channel Strait Straits River Gulf Canal Current Trench Plate Ridge Basin Slope "
+    "river rivers lake strait straits".split()
+)
 FOOD = frozenset(
     "food cuisine restaurant restaurants wine wines cheese chocolate whisky whiskey beer coffee tea pastry pastries toast "
     "fries salad sausage rice noodles dishes literature lessons class classes language-learning accent proverb poetry "

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 THRESHOLD = 0.5
 """The score from which on a region is tagged."""
 
-AREA_HALF = 5.5
-"""The weight of mentions that makes a score of a half for an area; labelled texts have too few to fit it."""
+AREA_HALF, AREA_BESIDE = 3.5, 0.35
+"""The weight of mentions that makes a score of a half for an area, and how much of the weight of the country named most comes
+to it: news of one country names its alliances, too. Labelled texts have too few areas to fit more."""
 _PARAGRAPH_END = re.compile(r"</(?:p|li|h[1-6]|blockquote|td|th|figcaption|pre|dt|dd)>|<br ?/?>")
 
 
@@ -61,7 +62,8 @@ def place(title: str, summary: str, body: str, language: str = "en") -> list[Pla
     that an editor can see it.
     """
     told = tallied(title, summary, body, language)
-    scores = {code: _area_score(tally) for code, tally in told.tallies.items() if code.isdigit()}
+    most = max((_weight(tally) for code, tally in told.tallies.items() if code.isalpha()), default=0.0)
+    scores = {code: _area_score(tally, most) for code, tally in told.tallies.items() if code.isdigit()}
     for code, facts in features(told).items():
         scores[code] = _likelihood(facts, _weights()["subdivision" if "-" in code else "country"])
     for code in [code for code in scores if "-" in code]:
@@ -112,9 +114,13 @@ def _likelihood(facts: Mapping[str, float], weights: Mapping[str, float]) -> flo
     return 1 / (1 + math.exp(-total))
 
 
-def _area_score(tally: Tally) -> float:
-    weight = sum(force * PART_WEIGHTS.get(part, 1.0) for part, force in tally.parts.items())
-    return weight / (weight + AREA_HALF)
+def _area_score(tally: Tally, most: float) -> float:
+    weight = _weight(tally)
+    return weight / (weight + AREA_HALF + AREA_BESIDE * most)
+
+
+def _weight(tally: Tally) -> float:
+    return sum(force * PART_WEIGHTS.get(part, 1.0) for part, force in tally.parts.items())
 
 
 def _strongest(tally: Tally) -> tuple[Evidence, ...]:

@@ -32,7 +32,7 @@ _SOME_TEXT = re.compile(r"(?:\A|>)\s*[^\s<&]")
 _RESERVED = frozenset({"feeds", "media", "regions"})
 """What the publisher's own folders are called."""
 
-READING_VERSION = 5
+READING_VERSION = 6
 """Goes up when the same file would be read differently, or other regions found in it, so that archives read theirs again."""
 
 
