@@ -37,6 +37,10 @@ def _smtp(url: str) -> str:
     return url
 
 
+CONSENT = "I would like to get the newsletter by email. I can leave at any time by the link in each message."
+"""What people agree to where the operator says nothing else."""
+
+
 class ServerSettings(Section):
     """``[[newsletter.server]]``: one of several SMTP servers. What is not set is as in ``[newsletter]``."""
 
@@ -65,6 +69,14 @@ class NewsletterSettings(Section):
     reply_to: EmailAddress | None = None
     unsubscribe_path: str = "unsubscribe/{token}"
     unsubscribe_email: EmailAddress | None = None
+    confirm_path: str = "join/confirm/{token}"
+    confirm_hours: float = Field(72, gt=0, le=720)
+    consent_text: Line = CONSENT
+    consent_address: Literal["truncated", "hashed", "none"] = "truncated"
+    forget_unconfirmed_days: float = Field(30, ge=1, le=3660)
+    joins_per_network: int = Field(20, ge=1)
+    joins_per_hour: int = Field(500, ge=1)
+    disposable_domains_file: Path | None = None
     bounce_email: EmailAddress | None = None
     postal_address: Line = ""
     templates: str = "templates"
@@ -93,12 +105,12 @@ class NewsletterSettings(Section):
     api_token: SecretStr | None = None
     api_token_file: Path | None = None
 
-    @field_validator("unsubscribe_path")
+    @field_validator("unsubscribe_path", "confirm_path")
     @classmethod
     def _names_the_token(cls, path: str) -> str:
         plain = path.replace("{token}", "")
         if plain == path or not plain.isascii() or any(sign in plain for sign in '{} <>"') or not plain.isprintable():
-            raise ValueError("must be an ASCII path below the site that contains {token}, such as 'unsubscribe/{token}'")
+            raise ValueError("must be an ASCII path below the site that contains {token}, such as 'members/{token}'")
         return path
 
     @field_validator("bounce_email")

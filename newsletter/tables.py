@@ -174,3 +174,57 @@ bounces = Table(
     Column("counts_on", Date),
     UniqueConstraint("address_hash", "counts_on"),
 )
+
+consent_texts = Table(
+    "consent_texts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # A digest of the text: whoever changes the text has a new version, without having to remember to say so.
+    Column("version", String(16), nullable=False, unique=True),
+    Column("text", Text, nullable=False),
+    Column("first_used", Instant, nullable=False),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("subscriber_id", ForeignKey("subscribers.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("event", String(16), nullable=False),
+    Column("happened_at", Instant, nullable=False),
+    # The page with the form, or the file of an import.
+    Column("source", Text, nullable=False),
+    # Truncated, hashed or empty, as the settings said at the time.
+    Column("network", String(64), nullable=False),
+    Column("text_id", ForeignKey("consent_texts.id")),
+    # What was asked for, as JSON.
+    Column("choices", Text, nullable=False, server_default="{}"),
+    # A confirmation says which request it confirms.
+    Column("asked_id", ForeignKey("consents.id", ondelete="CASCADE")),
+)
+
+pending_mails = Table(
+    "pending_mails",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("email", String(320), nullable=False),
+    # The request as it came in, as JSON, until somebody has looked whose address it is.
+    Column("request", Text, nullable=False),
+    Column("subscriber_id", ForeignKey("subscribers.id", ondelete="CASCADE"), index=True),
+    Column("consent_id", ForeignKey("consents.id", ondelete="CASCADE")),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("created_at", Instant, nullable=False),
+    # While a process has it, this is when others may take it for dead.
+    Column("next_attempt", Instant, nullable=False, index=True),
+)
+
+rate_counters = Table(
+    "rate_counters",
+    metadata,
+    # A keyed hash: whose address or network is counted shows nowhere.
+    Column("key", String(200), primary_key=True),
+    Column("count", Integer, nullable=False),
+    # Seconds since 1970.
+    Column("expires_at", Float, nullable=False, index=True),
+)
