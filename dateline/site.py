@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from content.settings import SiteSettings
     from newsletter.bounces import Bounces
     from newsletter.editions import Press
+    from newsletter.reception import Reception
     from newsletter.tokens import Tokens
 
 KEY_FILE = "dateline.key"
@@ -270,6 +271,15 @@ class Site:
 
         ours = self.settings
         return open_bounces(self.engine, ours.site, ours.newsletter, ours.bounces, self.tokens)
+
+    @property
+    def reception(self) -> Reception:
+        """Takes in who wants to become a member."""
+        from newsletter.reception import Reception
+
+        ours = self.settings
+        names = tuple(digest.name for digest in ours.digest)
+        return Reception(self.root, self.engine, ours.site, ours.newsletter, self.tokens, names)
 
     def press(self, digest: DigestSettings) -> Press:
         from newsletter.editions import Press

@@ -94,7 +94,7 @@ class Consents:
             "text_id": self._text(wording, now) if wording else None, "choices": (choices or Choices()).to_json(),
             "asked_id": asked_id,
         }  # fmt: skip
-        return self._connection.execute(insert(consents).values(row).returning(consents.c.id)).scalar_one()
+        return int(self._connection.execute(insert(consents).values(row).returning(consents.c.id)).scalar_one())
 
     def record_imported(self, origin: str, now: datetime) -> int:
         """Records the consent of all confirmed members of this origin who have no evidence yet, in one statement.
@@ -132,7 +132,7 @@ class Consents:
         if there is not None:
             return int(there)
         row = {"version": wording.version, "text": wording.text, "first_used": now}
-        return self._connection.execute(insert(consent_texts).values(row).returning(consent_texts.c.id)).scalar_one()
+        return int(self._connection.execute(insert(consent_texts).values(row).returning(consent_texts.c.id)).scalar_one())
 
 
 def _consent(row: Any) -> Consent:

@@ -17,6 +17,7 @@ from content.errors import ConfigError, DatelineError
 from content.regions import region
 from content.settings import SiteSettings
 from newsletter.digest import Choice, History, choose, lies_in
+from newsletter.identity import sender_of, signing_keys_of
 from newsletter.ledger import Edition, EditionState, Ledger
 from newsletter.message import Letter, Recipient, Sender
 from newsletter.rendering import Renderer, Rendering
@@ -69,11 +70,7 @@ class Press:
 
     @property
     def sender(self) -> Sender:
-        ours = self.newsletter
-        return Sender(
-            name=ours.from_name or self.site.title, email=ours.from_email or f"newsletter@{self.site.host}",
-            reply_to=ours.reply_to or "", host=self.site.host, unsubscribe_email=ours.unsubscribe_email or "",
-        )  # fmt: skip
+        return sender_of(self.site, self.newsletter)
 
     def unsubscribe_url(self, public_id: str) -> str:
         """A subscriber's own link for leaving."""
@@ -82,13 +79,7 @@ class Press:
 
     def signing_keys(self) -> list[SigningKey]:
         """The keys that messages are signed with. Raises ``ConfigError`` for one that cannot be used."""
-        ours = self.newsletter
-        if not ours.dkim:
-            return []
-        from newsletter.dkim import load_key
-
-        domain = ours.dkim_domain or self.sender.email.rpartition("@")[2]
-        return [load_key(self.root / one.key_file, one.selector, domain) for one in ours.dkim]
+        return signing_keys_of(self.root, self.sender, self.newsletter)
 
     def letter(self, rendering: Rendering, day: date) -> Letter:
         """A rendering of the edition of ``day``, ready to be addressed."""

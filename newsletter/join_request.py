@@ -53,16 +53,23 @@ class JoinRequest:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request that was found in order, as it waits for its mail. ``network`` is what is kept of the client's address."""
+    """A request that was found in order, as it waits for its mail.
+
+    ``network`` is what is kept of the client's address, ``wording`` the text that the form showed.
+    """
 
     asked_at: datetime
     page: str
     network: str
+    wording: str
     choices: Choices
 
     def to_json(self) -> str:
         """As it is kept."""
-        whole = {"at": self.asked_at.isoformat(), "page": self.page, "network": self.network, "choices": self.choices.to_json()}
+        whole = {
+            "at": self.asked_at.isoformat(), "page": self.page, "network": self.network, "wording": self.wording,
+            "choices": self.choices.to_json(),
+        }  # fmt: skip
         return json.dumps(whole, ensure_ascii=False)
 
     @classmethod
@@ -70,7 +77,8 @@ class Ask:
         """Reads :meth:`to_json`."""
         found = json.loads(text)
         choices = Choices.from_json(found["choices"])
-        return cls(datetime.fromisoformat(found["at"]), found["page"], found["network"], choices)
+        at = datetime.fromisoformat(found["at"])
+        return cls(at, found["page"], found["network"], found["wording"], choices)
 
 
 def checked_address(email: str) -> str:

@@ -100,8 +100,8 @@ class Letter:
             b"MIME-Version: 1.0\r\n",
             f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'.encode("ascii"),
         ]
-        literals, self._slots = _body(rendering, boundary)
-        stuffed = [_stuffed(literal) for literal in literals]
+        literals, self._slots = multipart(rendering, boundary)
+        stuffed = [stuffed(literal) for literal in literals]
         self._opening = b"".join(fields) + b"\r\n" + stuffed[0]
         self._following = stuffed[1:]
         self._seal = None
@@ -133,7 +133,7 @@ class Letter:
         signatures = self._seal.sign(own, filled, second) if self._seal else b""
         pieces = [signatures, *own, self._opening]
         for value, literal in zip(filled, self._following, strict=True):
-            pieces += (_stuffed(value), literal)
+            pieces += (stuffed(value), literal)
         return_path = ascii_address(recipient.return_path) if recipient.return_path else self._from
         return Message(return_path, to, message_id, tuple(pieces))
 
@@ -170,8 +170,8 @@ def _sender_id(host: str) -> str:
     return letters[:longest] if len(letters) >= shortest else f"{letters}dateline"
 
 
-def _body(rendering: Rendering, boundary: str) -> tuple[list[bytes], list[_Slot]]:
-    """Both parts, cut where the recipient's links go. Every slot has a line, or several, of its own."""
+def multipart(rendering: Rendering, boundary: str) -> tuple[list[bytes], list[_Slot]]:
+    """Both parts of a body, cut where the recipient's links go. Every slot has a line, or several, of its own."""
     mark = f"--{boundary}"
     marks = {link_mark(rendering.slot, link): link for link in LINKS}
     cut = re.compile("(" + "|".join(sorted(map(re.escape, marks), key=len, reverse=True)) + ")")
@@ -204,7 +204,7 @@ def _filled(slot: _Slot, recipient: Recipient) -> bytes:
     return _quoted_printable(link)
 
 
-def _stuffed(piece: bytes) -> bytes:
+def stuffed(piece: bytes) -> bytes:
     """A piece that begins at the beginning of a line, with a dot before every line's first dot (RFC 5321 4.5.2)."""
     if b"\n." in piece:
         piece = piece.replace(b"\n.", b"\n..")
