@@ -101,7 +101,7 @@ class Letter:
             f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'.encode("ascii"),
         ]
         literals, self._slots = multipart(rendering, boundary)
-        stuffed = [stuffed(literal) for literal in literals]
+        stuffed = [dot_stuffed(literal) for literal in literals]
         self._opening = b"".join(fields) + b"\r\n" + stuffed[0]
         self._following = stuffed[1:]
         self._seal = None
@@ -133,7 +133,7 @@ class Letter:
         signatures = self._seal.sign(own, filled, second) if self._seal else b""
         pieces = [signatures, *own, self._opening]
         for value, literal in zip(filled, self._following, strict=True):
-            pieces += (stuffed(value), literal)
+            pieces += (dot_stuffed(value), literal)
         return_path = ascii_address(recipient.return_path) if recipient.return_path else self._from
         return Message(return_path, to, message_id, tuple(pieces))
 
@@ -204,7 +204,7 @@ def _filled(slot: _Slot, recipient: Recipient) -> bytes:
     return _quoted_printable(link)
 
 
-def stuffed(piece: bytes) -> bytes:
+def dot_stuffed(piece: bytes) -> bytes:
     """A piece that begins at the beginning of a line, with a dot before every line's first dot (RFC 5321 4.5.2)."""
     if b"\n." in piece:
         piece = piece.replace(b"\n.", b"\n..")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from content.settings import SiteSettings
 from content.templates import Templates
 from newsletter.headers import address_field, ascii_address, plain_field, text_field
-from newsletter.message import Sender, multipart, stuffed
+from newsletter.message import Sender, dot_stuffed, multipart
 from newsletter.rendering import Rendering, SiteView, to_html
 from newsletter.settings import NewsletterSettings
 from newsletter.transport import Message
@@ -97,5 +97,5 @@ def notice_message(
 
         seal = Seal(keys, fields, ("To", "Date", "Message-ID"), literals)
         signatures = seal.sign(own, [], int(now.timestamp()))
-    pieces = (signatures, *own, *fields, b"\r\n", *(stuffed(literal) for literal in literals))
+    pieces = (signatures, *own, *fields, b"\r\n", *(dot_stuffed(literal) for literal in literals))
     return Message(ascii_address(return_path or sender.email), to, message_id, pieces)
