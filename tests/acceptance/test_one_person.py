@@ -101,7 +101,7 @@ def test_all_that_is_kept_about_a_person_is_given_out(dateline: Program, site: P
 def test_erasing_leaves_a_hashed_suppression_and_nothing_else(dateline: Program, site: Path, ann: str) -> None:
     """Invariants 23 and 41."""
     public_id = told(dateline, "show", ann, "--json")["subscriber"]["public_id"]
-    refused = dateline("subscribers", "erase", ann, code=1)
+    refused = dateline("subscribers", "erase", ann, code=2)
     assert "--yes" in refused.stderr and told(dateline, "show", ann, "--json")["subscriber"]["state"] == "confirmed"
     dateline("subscribers", "erase", ann, "--yes")
     everything = rows(site)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from email.message import EmailMessage
@@ -44,10 +45,12 @@ class Mailbox(Server):
 @pytest.fixture
 def server() -> Iterator[Mailbox]:
     handler = Mailbox()
-    controller = Controller(handler, hostname="127.0.0.1", port=0)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    controller = Controller(handler, hostname="127.0.0.1", port=port)
     controller.start()
-    assert controller.server
-    handler.address = f"smtp://127.0.0.1:{controller.server.sockets[0].getsockname()[1]}"
+    handler.address = f"smtp://127.0.0.1:{port}"
     yield handler
     controller.stop()
 
@@ -93,18 +96,19 @@ def test_both_parts_can_be_read_and_lead_to_the_same_place(desk: ReceptionDesk, 
 
 
 def test_a_mail_is_signed_where_the_digest_is(tmp_path: Path, desk: ReceptionDesk, server: Mailbox) -> None:
+    from base64 import b64encode
+
     import dkim
     from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
     key = generate_private_key(65537, 2048)
+    (tmp_path / "dkim.pem").touch(mode=0o600)
     (tmp_path / "dkim.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     desk.forget_settings(dkim=[{"selector": "news", "key_file": "dkim.pem"}])
     desk.ask("ann@x.test")
     desk.send()
-    from base64 import b64encode
-
     record = b"v=DKIM1; k=rsa; p=" + b64encode(public)
     assert dkim.verify(server.contents[0], dnsfunc=lambda name, timeout=5: record)
     broken = server.contents[0].replace(b"Please confirm", b"Please, confirm")
