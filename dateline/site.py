@@ -232,11 +232,12 @@ class Site:
 
     @cached_property
     def tokens(self) -> Tokens:
-        from newsletter.tokens import Tokens, load_key
+        from newsletter.tokens import Tokens, load_key, load_old_keys
 
         ours = self.settings.newsletter
+        old = load_old_keys(self.root / ours.old_secret_keys_file) if ours.old_secret_keys_file else []
         if ours.secret_key:
-            return Tokens(ours.secret_key.get_secret_value())
+            return Tokens(ours.secret_key.get_secret_value(), old)
         named = ours.secret_key_file
         path = self.root / (named or KEY_FILE)
         if not path.exists() and (day := self._signed()):
@@ -244,7 +245,7 @@ class Site:
                 f"{path}: the key is missing, but the links in messages up to {day} were signed with it: restore it from your "
                 "backup; if it is lost, write any secret of 16 characters or more into the file, and those links are dead"
             )
-        return Tokens(load_key(path, create=named is None))
+        return Tokens(load_key(path, create=named is None), old)
 
     def _signed(self) -> date | None:
         """The day of the newest edition that anybody got."""

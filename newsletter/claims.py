@@ -65,12 +65,14 @@ _BEGIN = """
 UPDATE deliveries SET state = 'sending', attempts = attempts + 1, ahead = 0, changed_at = ?
 WHERE id = ? AND holder = ? AND state IN ('pending', 'deferred') AND EXISTS (
     SELECT 1 FROM subscribers WHERE subscribers.id = deliveries.subscriber_id AND subscribers.state = 'confirmed'
-    AND (subscribers.digests = '' OR instr(subscribers.digests, ?) > 0))"""
+    AND (subscribers.digests = '' OR instr(subscribers.digests, ?) > 0)
+    AND (subscribers.paused_until IS NULL OR subscribers.paused_until <= ?))"""
 _AHEAD = "UPDATE deliveries SET ahead = 1 WHERE id = ? AND holder = ?"
 _LEFT = """
 UPDATE deliveries SET state = 'suppressed', holder = NULL, changed_at = ?, reply = CASE
     (SELECT state FROM subscribers WHERE subscribers.id = deliveries.subscriber_id)
-    WHEN 'suppressed' THEN 'bounced or complained before the message was sent' ELSE 'left before the message was sent' END
+    WHEN 'suppressed' THEN 'bounced or complained before the message was sent'
+    WHEN 'confirmed' THEN 'chose not to get it before the message was sent' ELSE 'left before the message was sent' END
 WHERE id = ? AND holder = ? AND state IN ('pending', 'deferred')"""
 
 
@@ -86,7 +88,7 @@ class Claims:
         self._resend = resend
         self.name = holder.my_name()
         self.id = 0
-        self._wanted = f",{edition.digest},"
+        self._wanted = f",{edition.digest},", edition.local_date.isoformat()
         # What is recorded for every message goes straight to the database: it is worth a third of the speed.
         self._connection: Connection | None = None
 
@@ -131,7 +133,7 @@ class Claims:
             self._settle(database, settlements, at)
             allowed = set()
             for delivery in begun:
-                if database.execute(_BEGIN, (at, delivery.id, self.id, self._wanted)).rowcount:
+                if database.execute(_BEGIN, (at, delivery.id, self.id, *self._wanted)).rowcount:
                     allowed.add(delivery.id)
                 else:
                     database.execute(_LEFT, (at, delivery.id, self.id))

@@ -121,6 +121,11 @@ class Consents:
         for row in self._connection.execute(query):
             yield _consent(row)
 
+    def of_member(self, public_id: str) -> Iterator[Consent]:
+        """The same by public id."""
+        number = self._connection.execute(select(subscribers.c.id).where(subscribers.c.public_id == public_id)).scalar()
+        return self.of(number) if number is not None else iter(())
+
     def asked(self, subscriber_id: int, consent_id: int) -> Consent | None:
         """The request of this number, if it is this subscriber's."""
         found = (one for one in self.of(subscriber_id) if one.id == consent_id and one.event is Event.ASKED)

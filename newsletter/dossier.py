@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from newsletter.consent import Consents
-from newsletter.subscribers import SubscriberError, address_key, unpacked
+from newsletter.preferences import unpacked
+from newsletter.subscribers import SubscriberError, address_key
 from newsletter.suppression import Suppressions
 from newsletter.tables import bounces, deliveries, editions, pending_mails, subscribers, suppressions
 

@@ -13,10 +13,10 @@ from zoneinfo import available_timezones
 from content.errors import DatelineError
 from content.regions import resolve
 from newsletter.consent import Choices
+from newsletter.preferences import Frequency
 from newsletter.subscribers import SubscriberError, address_key
 
-FREQUENCIES = ("every", "weekly")
-"""How often a member may want a digest: each edition, or one a week."""
+FREQUENCIES = tuple(one.value for one in Frequency)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}")
 _LONGEST_PAGE = 2000
 _MANY = 500

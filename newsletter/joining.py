@@ -8,7 +8,7 @@ request is in the database before anybody is answered, none is lost.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -19,12 +19,13 @@ from content.regions import region
 from newsletter.consent import Choices, Consent, Consents, Event
 from newsletter.guard import Verdict
 from newsletter.join_request import Ask, JoinRequest, checked_address, checked_choices, checked_page
-from newsletter.join_tokens import Confirming, FormAge
+from newsletter.join_tokens import Confirming, FormAge, form_age, form_mark, read_confirm_token
 from newsletter.networks import kept
 from newsletter.reception import Reception
 from newsletter.subscribers import Joined, Standing, Subscribers, address_key
 from newsletter.suppression import Suppressions
 from newsletter.tables import pending_mails, subscribers
+from newsletter.tokens import Purpose
 
 ASK = "ask"
 """A mail of which is not known yet what it is to say, because nobody has looked whose address it goes to."""
@@ -73,7 +74,7 @@ class Joining:
 
     def form_token(self, now: datetime) -> str:
         """The mark for a form that is shown now."""
-        return self._reception.forms.make(self._reception.wording.version, now)
+        return form_mark(self._reception.tokens, self._reception.wording.version, now)
 
     def ask(self, request: JoinRequest, now: datetime) -> Answer:
         """Takes a request. Raises ``JoinError`` naming a field whose letters are wrong, which says nothing about anybody."""
@@ -81,7 +82,7 @@ class Joining:
         email = checked_address(request.email)
         choices = checked_choices(request, ours.digests)
         page = checked_page(request.page)
-        if ours.forms.age(request.form_token, ours.wording.version, now) is not FormAge.RIGHT:
+        if form_age(ours.tokens, request.form_token, ours.wording.version, now) is not FormAge.RIGHT:
             return Answer.AGAIN
         network = kept(request.client, ours.newsletter.consent_address, ours.tokens.key)
         with writing(ours.engine) as connection:
@@ -93,7 +94,7 @@ class Joining:
     def look(self, token: str, now: datetime) -> Confirmation:
         """What a link would lead to; changes nothing, however often it is followed."""
         with reading(self._reception.engine) as connection:
-            return self._judge(connection, self._reception.confirmations.read(token), now)[0]
+            return self._judge(connection, self._read(token, now), now)[0]
 
     def confirm(self, token: str, now: datetime, client: str = "") -> Confirmation:
         """Makes a member of who pressed the button behind a link; pressed twice, it stays at that.
@@ -101,7 +102,7 @@ class Joining:
         ``client`` is the network address that the press came from.
         """
         ours = self._reception
-        facts = ours.confirmations.read(token)
+        facts = self._read(token, now)
         with writing(ours.engine) as connection:
             judged, row, asked = self._judge(connection, facts, now)
             if judged.result is not Result.READY or asked is None:
@@ -117,6 +118,10 @@ class Joining:
             Consents(connection).record(row.id, Event.CONFIRMED, now, asked.source, network=network, asked_id=asked.id)
             return Confirmation(Result.JOINED, row.public_id)
 
+    def _read(self, token: str, now: datetime) -> Confirming | None:
+        ours = self._reception
+        return read_confirm_token(ours.tokens, token, now, timedelta(hours=ours.newsletter.confirm_hours))
+
     def _judge(
         self, connection: Connection, facts: Confirming | None, now: datetime
     ) -> tuple[Confirmation, Any, Consent | None]:  # fmt: skip
@@ -124,7 +129,7 @@ class Joining:
         ours = self._reception
         row = facts and connection.execute(select(subscribers).where(subscribers.c.public_id == facts.public_id)).one_or_none()
         # The address may have been changed since, and then whoever reads the old one's mail is somebody else.
-        if not facts or not row or row.state == Standing.ERASED or facts.address != ours.confirmations.mark(row.email_key):
+        if not facts or not row or row.state == Standing.ERASED or _hashed(ours, row) != facts.address:
             return Confirmation(Result.INVALID), None, None
         asked = Consents(connection).asked(row.id, facts.consent_id)
         if not asked or row.state == Standing.SUPPRESSED or Suppressions(connection, ours.tokens.key).holds(row.email, now):
@@ -133,9 +138,13 @@ class Joining:
             return Confirmation(Result.ALREADY, row.public_id), row, asked
         if row.state == Standing.LEFT and row.left_at and row.left_at >= asked.happened_at:
             return Confirmation(Result.LEFT), row, asked
-        if now > facts.expires:
+        if facts.expired:
             return Confirmation(Result.EXPIRED), row, asked
         return Confirmation(Result.READY, row.public_id), row, asked
+
+
+def _hashed(reception: Reception, row: Any) -> str:
+    return reception.tokens.hashed(Purpose.CONFIRM, row.email_key)
 
 
 def _keep(connection: Connection, email: str, ask: Ask) -> None:
@@ -152,7 +161,7 @@ def _choose(connection: Connection, subscriber_id: int, email: str, choices: Cho
         address_key(email), regions=[region(code) for code in choices.regions], digests=choices.digests
     )
     said = {"frequency": choices.frequency, "language": choices.language, "time_zone": choices.time_zone}
-    # What was not said stays as it is; what this database keeps no column for is in the consent at least.
-    values = {name: value for name, value in said.items() if value and name in subscribers.c}
+    # What was not said stays as it is.
+    values = {name: value for name, value in said.items() if value}
     if values:
         connection.execute(update(subscribers).where(subscribers.c.id == subscriber_id).values(values))

@@ -152,6 +152,13 @@ class Letter:
         return f"List-Unsubscribe: <{link}>{mail}\r\n".encode("ascii")
 
 
+def with_links(part: str, rendering: Rendering, recipient: Recipient) -> str:
+    """A part of a rendering as this recipient sees it, for looking at."""
+    for link in LINKS:
+        part = part.replace(link_mark(rendering.slot, link), getattr(recipient, link))
+    return part
+
+
 def recipient_mark(edition: str, public_id: str) -> str:
     """What stands for a subscriber in the Message-ID of ``edition`` (its digest and date); a bounce can be told by it."""
     return blake2b(f"{edition}/{public_id}".encode(), digest_size=15).hexdigest()
@@ -180,7 +187,7 @@ def multipart(rendering: Rendering, boundary: str) -> tuple[list[bytes], list[_S
         head = f'{mark}\r\nContent-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
         texts = cut.split(content)
         slots += [_Slot(marks[found], kind == "html") for found in texts[1::2]]
-        literals = [_quoted_printable(part) for part in texts[::2]]
+        literals = [quoted_printable(part) for part in texts[::2]]
         # A soft line break on either side of the slot: what is put in can be of any length.
         opened = [literals[0], *(b"=\r\n" + literal for literal in literals[1:])]
         closed = [literal + b"=\r\n" for literal in opened[:-1]] + opened[-1:]
@@ -201,7 +208,7 @@ def _filled(slot: _Slot, recipient: Recipient) -> bytes:
     if link.isascii() and link.isprintable() and "=" not in link and " " not in link:
         raw = link.encode("ascii")
         return b"=\r\n".join([raw[start : start + _WIDTH] for start in range(0, len(raw), _WIDTH)])
-    return _quoted_printable(link)
+    return quoted_printable(link)
 
 
 def dot_stuffed(piece: bytes) -> bytes:
@@ -211,7 +218,7 @@ def dot_stuffed(piece: bytes) -> bytes:
     return b"." + piece if piece.startswith(b".") else piece
 
 
-def _quoted_printable(text: str) -> bytes:
+def quoted_printable(text: str) -> bytes:
     """RFC 2045 6.7: lines of at most 75 characters ending in CR LF, so that a soft line break fits behind the last.
 
     ``binascii.b2a_qp`` makes longer ones where a blank ends a line.

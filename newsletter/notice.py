@@ -1,101 +1,80 @@
-"""A short mail to one person about their own membership, as opposed to an edition: its words and its bytes."""
+"""A single message about somebody's own affairs, such as a new address: plain text, to one person, recorded nowhere."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import secrets
 from datetime import datetime
 from email.utils import format_datetime
-from enum import StrEnum
-from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from content.errors import DatelineError
 from content.settings import SiteSettings
-from content.templates import Templates
 from newsletter.headers import address_field, ascii_address, plain_field, text_field
-from newsletter.message import Sender, dot_stuffed, multipart
-from newsletter.rendering import Rendering, SiteView, to_html
+from newsletter.message import dot_stuffed, quoted_printable
 from newsletter.settings import NewsletterSettings
-from newsletter.transport import Message
+from newsletter.transport import Message, Outcome, Single
 
-if TYPE_CHECKING:
-    from newsletter.dkim import SigningKey
-
-_SUBJECTS = {"confirm": "Please confirm: the newsletter of {title}", "member": "You are a member of {title} already"}
-_NO_SLOT = "\0no slot\0"
+_OWN = ("To", "Date", "Message-ID")
 
 
-class Notice(StrEnum):
-    """What is to be told."""
-
-    CONFIRM = "confirm"
-    """Somebody entered this address; a click makes it a member's."""
-    MEMBER = "member"
-    """Somebody entered this address, which is a member's already."""
+class NoticeError(DatelineError):
+    """A notice that could not be sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Links:
-    """The links in a notice; one that is empty is not shown."""
+class Notices:
+    """Writes notices in a site's name and sends them by its transport."""
 
-    action: str = ""
-    unsubscribe: str = ""
+    def __init__(self, root: Path, site: SiteSettings, newsletter: NewsletterSettings) -> None:
+        self._root = root
+        self._site = site
+        self._newsletter = newsletter
+        self._email = newsletter.from_email or f"newsletter@{site.host}"
 
+    def send(self, to: str, subject: str, text: str, now: datetime) -> None:
+        """Sends a notice. Raises ``NoticeError``, or another ``DatelineError`` where no server can be reached."""
+        # Loaded by who sends.
+        from newsletter.sending import open_transport
 
-def render_notice(
-    root: Path, site: SiteSettings, newsletter: NewsletterSettings, notice: Notice, links: Links
-) -> Rendering:  # fmt: skip
-    """The words of a notice, from ``confirm.mjml`` and ``confirm.txt``. Raises ``TemplateProblem`` naming file and line.
+        message = self.message(to, subject, text, now)
+        queue = Single(lambda smtputf8: message)
+        transport = open_transport(self._root, self._site, self._newsletter)
+        try:
+            transport.run(queue)
+        finally:
+            transport.close()
+        if queue.reply.outcome is not Outcome.ACCEPTED:
+            raise NoticeError(f"a notice was not taken by the mail server: {queue.reply.text}")
 
-    Nothing that a stranger typed has a place in it.
-    """
-    folder = root / newsletter.templates
-    views: dict[str, object] = {
-        "kind": notice.value,
-        "site": SiteView(site.title, f"{site.url}/", site.description, site.language),
-        "subject": _SUBJECTS[notice].format(title=site.title),
-        "action_url": links.action,
-        "unsubscribe_url": links.unsubscribe,
-        "hours": f"{newsletter.confirm_hours:g}",
-        "postal_address": newsletter.postal_address,
-    }
-    html = to_html(Templates(folder, autoescape=True), "confirm.mjml", views)
-    text = Templates(folder, autoescape=False).render("confirm.txt", views)
-    return Rendering(str(views["subject"]), html, text, _NO_SLOT)
+    def message(self, to: str, subject: str, text: str, now: datetime) -> Message:
+        """The message, signed if the site signs. Raises ``HeaderError`` for an impossible address."""
+        recipient = ascii_address(to)
+        message_id = f"<notice.{secrets.token_hex(16)}@{self._site.host}>"
+        own = [
+            f"To: {recipient}\r\n".encode("ascii"),
+            f"Date: {format_datetime(now)}\r\n".encode("ascii"),
+            plain_field("Message-ID", message_id),
+        ]
+        shared = [
+            address_field("From", self._newsletter.from_name or self._site.title, self._email),
+            address_field("Reply-To", "", self._newsletter.reply_to or self._email),
+            text_field("Subject", subject),
+            b"Auto-Submitted: auto-generated\r\n",
+            b"MIME-Version: 1.0\r\n",
+            b'Content-Type: text/plain; charset="utf-8"\r\n',
+            b"Content-Transfer-Encoding: quoted-printable\r\n",
+        ]
+        body = quoted_printable(text.rstrip("\n") + "\n")
+        signatures = self._signatures(shared, own, body, int(now.timestamp()))
+        return Message(
+            ascii_address(self._email), recipient, message_id, (signatures, *own, *shared, b"\r\n", dot_stuffed(body))
+        )
 
+    def _signatures(self, shared: list[bytes], own: list[bytes], body: bytes, seconds: int) -> bytes:
+        ours = self._newsletter
+        if not ours.dkim:
+            return b""
+        from newsletter.dkim import Seal, load_key
 
-def notice_message(
-    sender: Sender, email: str, rendering: Rendering, mark: str, now: datetime, *,
-    return_path: str = "", keys: Sequence[SigningKey] = (),
-) -> Message:  # fmt: skip
-    """The message for one recipient. ``mark`` names it: the same mark over all attempts, so that a double is known by it.
-
-    Raises ``HeaderError`` for an address that mail cannot carry.
-    """
-    to = ascii_address(email)
-    message_id = f"<notice.{mark}@{sender.host}>"
-    boundary = "=_dateline_" + blake2b(f"{rendering.text}\0{rendering.html}".encode(), digest_size=12).hexdigest()
-    fields = [
-        address_field("From", sender.name, sender.email),
-        address_field("Reply-To", "", sender.reply_to or sender.email),
-        text_field("Subject", rendering.subject),
-        # No vacation notice is to answer it (RFC 3834 5).
-        b"Auto-Submitted: auto-generated\r\n",
-        b"MIME-Version: 1.0\r\n",
-        f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'.encode("ascii"),
-    ]
-    own = [
-        address_field("To", "", to),
-        f"Date: {format_datetime(now)}\r\n".encode("ascii"),
-        plain_field("Message-ID", message_id),
-    ]
-    literals, _ = multipart(rendering, boundary)
-    signatures = b""
-    if keys:
-        from newsletter.dkim import Seal
-
-        seal = Seal(keys, fields, ("To", "Date", "Message-ID"), literals)
-        signatures = seal.sign(own, [], int(now.timestamp()))
-    pieces = (signatures, *own, *fields, b"\r\n", *(dot_stuffed(literal) for literal in literals))
-    return Message(ascii_address(return_path or sender.email), to, message_id, pieces)
+        domain = ours.dkim_domain or self._email.rpartition("@")[2]
+        keys = [load_key(self._root / one.key_file, one.selector, domain) for one in ours.dkim]
+        return Seal(keys, shared, _OWN, [body]).sign(own, [], seconds)

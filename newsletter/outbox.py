@@ -21,13 +21,15 @@ from content.database import reading, writing
 from newsletter.consent import Consents, Event, Wording
 from newsletter.identity import signing_keys_of
 from newsletter.join_request import Ask
+from newsletter.join_tokens import confirm_token
 from newsletter.joining import ASK
-from newsletter.notice import Links, Notice, notice_message, render_notice
+from newsletter.joining_mail import Kind, Links, mail_message, render_mail
 from newsletter.queue import Clock
 from newsletter.reception import Reception
 from newsletter.subscribers import Joined, Standing, Subscribers, address_key
 from newsletter.suppression import Suppressions, without_addresses
 from newsletter.tables import pending_mails, subscribers
+from newsletter.tokens import Purpose
 from newsletter.transport import Delivery, Message, Outcome, Reply
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ log = logging.getLogger("dateline.outbox")
 class _Held:
     """A mail that this process is about to send."""
 
-    notice: Notice
+    kind: Kind
     public_id: str
     email: str
     consent_id: int
@@ -99,12 +101,11 @@ class Outbox:
     def message(self, delivery: Delivery, *, smtputf8: bool = False) -> Message:
         ours, held, now = self._reception, self._held[delivery.id], self._clock()
         links = Links(ours.preferences_url(held.public_id), ours.unsubscribe_url(held.public_id))
-        if held.notice is Notice.CONFIRM:
-            expires = now + timedelta(hours=ours.newsletter.confirm_hours)
-            token = ours.confirmations.make(held.public_id, held.consent_id, address_key(held.email), expires)
+        if held.kind is Kind.CONFIRM:
+            token = confirm_token(ours.tokens, held.public_id, held.consent_id, address_key(held.email), now)
             links = Links(ours.confirm_url(token))
-        rendering = render_notice(ours.root, ours.site, ours.newsletter, held.notice, links)
-        return notice_message(
+        rendering = render_mail(ours.root, ours.site, ours.newsletter, held.kind, links)
+        return mail_message(
             ours.sender, held.email, rendering, held.mark, now, return_path=ours.newsletter.bounce_email or "",
             keys=self._keys,
         )  # fmt: skip
@@ -168,13 +169,13 @@ class Outbox:
         if member is None or member.email_key != address_key(row.email):
             return None
         fits = {
-            Notice.MEMBER: [Standing.CONFIRMED], Notice.CONFIRM: [Standing.PENDING, Standing.LEFT],
+            Kind.MEMBER: [Standing.CONFIRMED], Kind.CONFIRM: [Standing.PENDING, Standing.LEFT],
         }  # fmt: skip
-        if member.state not in fits[Notice(row.kind)]:
+        if member.state not in fits[Kind(row.kind)]:
             return None
         # No two sites, nor two mails of one, share a mark; and it does not tell how many there were.
-        mark = self._reception.confirmations.mark(f"mail {row.id} {row.created_at.isoformat()} {member.public_id}")
-        return _Held(Notice(row.kind), member.public_id, row.email, row.consent_id or 0, mark)
+        mark = self._reception.tokens.hashed(Purpose.CONFIRM, f"mail {row.id} {row.created_at.isoformat()} {member.public_id}")
+        return _Held(Kind(row.kind), member.public_id, row.email, row.consent_id or 0, mark)
 
     def _decided(self, connection: Connection, row: Any, now: datetime) -> Any:
         """Looks whose address a request named. A stranger becomes a subscriber who waits for his own confirmation."""
@@ -183,11 +184,11 @@ class Outbox:
         joined = members.join(row.email, origin=f"form: {ask.page}", now=now, confirmed=False)
         query = select(subscribers).where(subscribers.c.email_key == address_key(row.email))
         member = connection.execute(query).one_or_none()
-        decision: dict[str, object] = {"kind": Notice.MEMBER, "request": ""}
+        decision: dict[str, object] = {"kind": Kind.MEMBER, "request": ""}
         if member is not None and joined is not Joined.SUPPRESSED:
             decision["subscriber_id"] = member.id
             if member.state != Standing.CONFIRMED:
-                decision["kind"] = Notice.CONFIRM
+                decision["kind"] = Kind.CONFIRM
                 decision["consent_id"] = Consents(connection).record(
                     member.id, Event.ASKED, ask.asked_at, ask.page, network=ask.network,
                     wording=Wording(ask.wording), choices=ask.choices,

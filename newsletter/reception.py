@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,18 +12,14 @@ from content.settings import SiteSettings
 from newsletter.consent import Wording
 from newsletter.guard import Guard, Limits, load_domains
 from newsletter.identity import sender_of
-from newsletter.join_tokens import ConfirmTokens, FormTokens
 from newsletter.message import Sender
 from newsletter.settings import NewsletterSettings
-from newsletter.tokens import Tokens
+from newsletter.tokens import Purpose, Tokens
 
 
 @dataclass(frozen=True)
 class Reception:
-    """What joining and its mails share. ``digests`` are the names of those there are.
-
-    ``preferences_url`` gives the link to a member's preferences, by public id; where it gives nothing, no mail has one.
-    """
+    """What joining and its mails share. ``digests`` are the names of those there are."""
 
     root: Path
     engine: Engine
@@ -32,7 +27,6 @@ class Reception:
     newsletter: NewsletterSettings
     tokens: Tokens
     digests: tuple[str, ...]
-    preferences_url: Callable[[str], str] = lambda public_id: ""
 
     @cached_property
     def guard(self) -> Guard:
@@ -41,14 +35,6 @@ class Reception:
         named = ours.disposable_domains_file
         domains = load_domains(self.root / named) if named else frozenset[str]()
         return Guard(self.tokens.key, Limits(ours.joins_per_network, ours.joins_per_hour), domains)
-
-    @cached_property
-    def forms(self) -> FormTokens:
-        return FormTokens(self.tokens.key)
-
-    @cached_property
-    def confirmations(self) -> ConfirmTokens:
-        return ConfirmTokens(self.tokens.key)
 
     @cached_property
     def sender(self) -> Sender:
@@ -62,6 +48,11 @@ class Reception:
     def confirm_url(self, token: str) -> str:
         """The link in the mail that asks for confirmation."""
         return self.site.absolute(self.newsletter.confirm_path.replace("{token}", token))
+
+    def preferences_url(self, public_id: str) -> str:
+        """A subscriber's own link for choosing."""
+        token = self.tokens.lasting(Purpose.PREFERENCES, public_id)
+        return self.site.absolute(self.newsletter.preferences_path.replace("{token}", token))
 
     def unsubscribe_url(self, public_id: str) -> str:
         """A subscriber's own link for leaving."""

@@ -86,10 +86,7 @@ class Renderer:
         newsletter: NewsletterSettings,
         digest: DigestSettings,
         zone: ZoneInfo,
-        links: Sequence[str] = ("unsubscribe_url",),
     ) -> None:
-        """``links`` are those that every recipient will have; a template sees no others."""
-        self.links = links
         self.site = site
         self.newsletter = newsletter
         self.digest = digest
@@ -111,7 +108,7 @@ class Renderer:
         preview = shorten(" · ".join(article.title for article in shown[1:4]) or (shown[0].summary if shown else ""), 140)
         views |= {
             "edition": EditionView(date_text, preview, subject),
-            **{link: link_mark(slot, link) for link in self.links},
+            **{link: link_mark(slot, link) for link in LINKS},
             "reason": f"You get this because you joined {self.digest.title} from {self.site.title}.",
             "postal_address": self.newsletter.postal_address,
         }

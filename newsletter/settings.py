@@ -68,6 +68,7 @@ class NewsletterSettings(Section):
     from_email: EmailAddress | None = None
     reply_to: EmailAddress | None = None
     unsubscribe_path: str = "unsubscribe/{token}"
+    preferences_path: str = "preferences/{token}"
     unsubscribe_email: EmailAddress | None = None
     confirm_path: str = "join/confirm/{token}"
     confirm_hours: float = Field(72, gt=0, le=720)
@@ -97,6 +98,7 @@ class NewsletterSettings(Section):
     # Secrets: from the environment, or from files that are named there.
     secret_key: SecretStr | None = None
     secret_key_file: Path | None = None
+    old_secret_keys_file: Path | None = None
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
     smtp_password_file: Path | None = None
@@ -105,12 +107,14 @@ class NewsletterSettings(Section):
     api_token: SecretStr | None = None
     api_token_file: Path | None = None
 
-    @field_validator("unsubscribe_path", "confirm_path")
+    @field_validator("unsubscribe_path", "preferences_path", "confirm_path")
     @classmethod
     def _names_the_token(cls, path: str) -> str:
-        plain = path.replace("{token}", "")
-        if plain == path or not plain.isascii() or any(sign in plain for sign in '{} <>"') or not plain.isprintable():
-            raise ValueError("must be an ASCII path below the site that contains {token}, such as 'members/{token}'")
+        before, mark, after = path.partition("{token}")
+        plain = before + after
+        strange = not plain.isascii() or any(sign in plain for sign in '{} <>"?#%\\') or not plain.isprintable()
+        if not mark or strange or not before.strip("/") or ".." in plain or "//" in path or path.startswith("/"):
+            raise ValueError("must be an ASCII path below the site that ends in {token}, such as 'unsubscribe/{token}'")
         return path
 
     @field_validator("bounce_email")

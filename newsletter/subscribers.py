@@ -5,16 +5,17 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from content.errors import DatelineError
 from content.regions import Region
 from newsletter.consent import Consents, Event
 from newsletter.headers import HeaderError, ascii_address
+from newsletter.preferences import packed, preference_key, unpacked, wants
 from newsletter.tables import subscribers, suppressions
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Subscribers:
         if self._is_suppressed(key, row, now):
             return Joined.SUPPRESSED
         joined, member = self._take(row, email.strip(), key, origin, now, confirmed=confirmed, again=again, chosen={
-            "regions": _packed(place.code for place in regions), "digests": _packed(digests),
+            "regions": packed(place.code for place in regions), "digests": packed(digests),
         })  # fmt: skip
         if confirmed and evidence and joined in (Joined.ADDED, Joined.CONFIRMED, Joined.BACK):
             Consents(self._connection).record(member, evidence, now, origin)
@@ -145,9 +146,9 @@ class Subscribers:
         """Sets what a member gets; ``None`` leaves a choice as it is, none means all. Says whether there is such a one."""
         chosen = {}
         if regions is not None:
-            chosen["regions"] = _packed(place.code for place in regions)
+            chosen["regions"] = packed(place.code for place in regions)
         if digests is not None:
-            chosen["digests"] = _packed(digests)
+            chosen["digests"] = packed(digests)
         who = subscribers.c.email_key == address_key(email), subscribers.c.state != Standing.LEFT
         # Nothing to set: the question alone.
         change = update(subscribers).where(*who).values(chosen or {"email": subscribers.c.email})
@@ -173,27 +174,16 @@ class Subscribers:
                 row.origin, row.created_at, row.confirmed_at,
             )  # fmt: skip
 
-    def preferences(self, digest: str) -> list[tuple[str, int]]:
-        """The region preferences (packed) of those who are due this digest, and how many share each."""
+    def preferences(self, digest: str, day: date | None = None, *, weekly: bool = True) -> list[tuple[str, int]]:
+        """The preferences (keys) of those who are due this digest, and how many share each.
+
+        On ``day``, if one is given; ``weekly`` says whether it is the turn of those who want one edition a week.
+        """
+        key = preference_key()
         query = (
-            select(subscribers.c.regions, func.count())
-            .where(subscribers.c.state == Standing.CONFIRMED, wants(digest))
-            .group_by(subscribers.c.regions)
-            .order_by(subscribers.c.regions)
+            select(key, func.count())
+            .where(subscribers.c.state == Standing.CONFIRMED, wants(digest, day, weekly=weekly))
+            .group_by(key)
+            .order_by(key)
         )
-        return [(regions, number) for regions, number in self._connection.execute(query)]
-
-
-def wants(digest: str):  # type: ignore[no-untyped-def]
-    """The condition on a subscriber's row that this digest is wanted."""
-    return or_(subscribers.c.digests == "", subscribers.c.digests.like(f"%,{digest.replace('_', '#_')},%", escape="#"))
-
-
-def _packed(words: Iterable[str]) -> str:
-    listed = sorted(set(words))
-    return f",{','.join(listed)}," if listed else ""
-
-
-def unpacked(words: str) -> tuple[str, ...]:
-    """The words of a packed preference."""
-    return tuple(word for word in words.split(",") if word)
+        return [(found, number) for found, number in self._connection.execute(query)]

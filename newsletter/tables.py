@@ -32,6 +32,15 @@ subscribers = Table(
     # Preferences as sorted codes and names with commas around them; empty means all.
     Column("regions", String, nullable=False, default=""),
     Column("digests", String, nullable=False, default=""),
+    Column("frequency", String(16), nullable=False, server_default="every"),
+    # The first local date of an edition that may go to them again.
+    Column("paused_until", Date),
+    # Empty: as the site has it.
+    Column("language", String(35), nullable=False, server_default=""),
+    Column("time_zone", String(64), nullable=False, server_default=""),
+    # An address that was asked for and not yet confirmed, and when.
+    Column("new_email", String(320)),
+    Column("new_email_at", Instant),
     Column("origin", String, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("confirmed_at", Instant),
@@ -74,11 +83,12 @@ variants = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("edition_id", ForeignKey("editions.id"), nullable=False),
-    Column("regions", String, nullable=False),
+    # The key of a preference: regions and frequency.
+    Column("preferences", String, nullable=False),
     Column("subject", Text, nullable=False),
     Column("html", Text, nullable=False),
     Column("text", Text, nullable=False),
-    UniqueConstraint("edition_id", "regions"),
+    UniqueConstraint("edition_id", "preferences", name="uq_variants_edition_id_regions"),
 )
 
 senders = Table(

@@ -96,11 +96,11 @@ def erase(
     from dateline import clock
     from newsletter.erasing import erase as erase_subscriber
     from newsletter.subscribers import SubscriberError
+    from newsletter.suppression import Suppressions
 
     place = open_site(context, site)
     dossier = _held(place, address)
-    number = dossier.subscriber_id
-    if number is None:
+    if dossier.subscriber_id is None:
         raise SubscriberError(
             f"{address}: is not a subscriber; there is nothing to erase but what keeps them from being mailed"
         )
@@ -111,7 +111,7 @@ def erase(
             raise ConfigError(f"{address}: erasing cannot be undone: say --yes to do it without being asked")
         typer.confirm(f"Delete all that is kept about {dossier.email}? It cannot be undone", abort=True)
     with writing(place.engine) as connection:
-        erase_subscriber(connection, place.tokens.key, number, clock.now())
+        erase_subscriber(connection, Suppressions(connection, place.tokens.key), address, clock.now())
     if wants_json(context, as_json):
         output.print_json({"email": address, "erased": True})
     else:

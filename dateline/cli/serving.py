@@ -46,9 +46,17 @@ def serve(
         output.print_json({"url": shown, "folder": str(folder)})
     else:
         output.say(f"Serving {folder} at {shown} (stop with Ctrl-C)")
+    output.log_to_stderr(as_json=wants_json(context, as_json))
     files = PublicFiles(folder, ours.site.url, ours.site.title, ours.serve, list(ours.feeds.hubs))
+    desk = None
+    if ours.digest:
+        # Who only serves feeds waits for none of it.
+        from dateline.web.desk import open_desk
+
+        desk = open_desk(place)
     config = uvicorn.Config(
-        application(files), log_level="warning", access_log=False, lifespan="off", server_header=False, date_header=True,
-        proxy_headers=False, timeout_graceful_shutdown=10, ws="none",
+        application(files, desk, access_log=ours.serve.access_log), log_level="warning", access_log=False, lifespan="off",
+        server_header=False, date_header=True, proxy_headers=bool(ours.serve.trusted_proxies),
+        forwarded_allow_ips=ours.serve.trusted_proxies, timeout_graceful_shutdown=10, ws="none",
     )  # fmt: skip
     uvicorn.Server(config).run([listening])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from statistics import median
@@ -99,19 +100,13 @@ def test_a_member_who_asks_again_is_told_so_by_mail_at_most_once_a_day_and_keeps
 
 
 def test_a_member_finds_the_link_to_their_preferences_in_that_mail(desk: ReceptionDesk) -> None:
-    from dataclasses import replace
-
-    from newsletter.joining import Joining
-
-    desk.reception = replace(desk.reception, preferences_url=lambda public_id: f"https://news.test/choose/{public_id}")
-    desk.joining = Joining(desk.reception)
     desk.join("ann@x.test")
     desk.later(days=2)
     desk.ask("ann@x.test")
     desk.send()
     member = desk.member("ann@x.test")
     body = desk.mails()[-1].get_body(["html"])
-    assert member and body and f"https://news.test/choose/{member.public_id}" in body.get_content()
+    assert member and body and desk.reception.preferences_url(member.public_id) in body.get_content()
 
 
 def test_who_left_comes_back_by_confirming_anew_and_not_by_an_old_link(desk: ReceptionDesk) -> None:
@@ -160,17 +155,16 @@ def test_a_link_that_was_altered_exchanged_or_made_for_something_else_is_worth_n
     desk.ask("bob@x.test")
     desk.send()
     ann, bob = sorted(token_in(mail) for mail in desk.mails())
-    parts, others = ann.split("."), bob.split(".")
-    mixed = [".".join([*others[:place], parts[place], *others[place + 1 :]]) for place in range(5)]
+    said, others = re.split(r"([~.])", ann), re.split(r"([~.])", bob)
+    assert len(said) == len(others) == 9
+    mixed = {"".join([*others[:place], said[place], *others[place + 1 :]]) for place in range(9)} - {bob}
     member = desk.member("ann@x.test")
-    assert member
+    assert member and len(mixed) == 4, "but for the time of day, which both have in common"
     made = desk.reception.tokens.unsubscribe(member.public_id)
-    altered = [ann[:end] for end in range(len(ann))] + [
-        ann[:-1] + sign for sign in "ABCDEFGHIJKLMNOP0123456789-_" if sign != ann[-1]
-    ]
-    altered += [f"{ann}x", f"{ann}=", "é", made]
+    altered = [ann[:end] for end in range(len(ann))] + [f"{ann}x", "é", made]
+    altered += [ann[:place] + ("A" if ann[place] != "A" else "B") + ann[place + 1 :] for place in range(0, len(ann) - 1, 7)]
     altered += [desk.joining.form_token(desk.now), "\0" * 50, "." * 300]
-    for token in [*(one for one in mixed if one != bob), *altered]:
+    for token in [*mixed, *altered]:
         assert desk.confirm(token).result is Result.INVALID, token
     assert {desk.standing("ann@x.test"), desk.standing("bob@x.test")} == {"pending"}
     assert desk.reception.tokens.read_unsubscribe(ann) is None
@@ -236,7 +230,7 @@ def test_nothing_that_the_visitor_typed_but_the_address_is_in_the_mail(desk: Rec
 
 
 @pytest.mark.parametrize(
-    ("seconds", "answer"), [(0, Answer.AGAIN), (1.9, Answer.AGAIN), (2.1, Answer.TAKEN), (86_000, Answer.TAKEN), (86_500, Answer.AGAIN)]
+    ("seconds", "answer"), [(0, Answer.AGAIN), (1.9, Answer.AGAIN), (3, Answer.TAKEN), (86_000, Answer.TAKEN), (86_500, Answer.AGAIN)]
 )  # fmt: skip
 def test_a_form_is_taken_when_a_person_could_have_filled_it_in(desk: ReceptionDesk, seconds: float, answer: Answer) -> None:
     from datetime import timedelta
@@ -248,7 +242,7 @@ def test_a_form_is_taken_when_a_person_could_have_filled_it_in(desk: ReceptionDe
 
 def test_a_form_without_our_mark_or_with_another_text_of_consent_is_shown_again(desk: ReceptionDesk) -> None:
     token = desk.request("ann@x.test").form_token
-    for wrong in ("", "x", token[:-1], f"{token}=", "é"):
+    for wrong in ("", "x", token[:-1], f"{token}x", "é"):
         assert desk.ask("ann@x.test", form_token=wrong) is Answer.AGAIN
     desk.forget_settings(consent_text="Yes, every day, please.")
     assert desk.ask("ann@x.test", form_token=token) is Answer.AGAIN
