@@ -64,13 +64,18 @@ def open_desk(place: Site, busy_seconds: float = BUSY_SECONDS) -> Desk:
 
     ours = place.settings
     engine = place.engine
-    # Those that were opened before would wait as long as a sender does.
-    engine.dispose()
-    event.listen(engine, "connect", lambda connection, record: _be_quick(connection, busy_seconds))
+    hurry(engine, busy_seconds)
     pages = Pages(place.root / ours.feeds.templates, ours.site, ours.feeds.icon)
     notices = Notices(place.root, ours.site, ours.newsletter)
     return Desk(engine, ours.site, ours.newsletter, tuple(ours.digest), place.tokens, pages, notices.send)
 
 
-def _be_quick(connection: SQLiteConnection, seconds: float) -> Any:
-    connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+def hurry(engine: Engine, seconds: float) -> None:
+    """Lets whoever uses the engine wait no longer than this for another writer."""
+
+    def be_quick(connection: SQLiteConnection, record: Any) -> None:
+        connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+
+    # Connections that were opened before would wait as long as a sender does.
+    engine.dispose()
+    event.listen(engine, "connect", be_quick)

@@ -5,12 +5,15 @@ The signed link never expires. A GET shows a page and changes nothing; a POST le
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
 from starlette.responses import Response
 
 from content.database import reading, writing
+from content.templates import TemplateProblem
+from dateline.web import headers
 from dateline.web.desk import Desk
 from dateline.web.resource import Asked, Resource
 from newsletter.members import Left
@@ -19,6 +22,8 @@ from newsletter.tokens import Purpose
 
 UNDO_PATH = "members/undo"
 UNDO_WITHIN = timedelta(hours=1)
+
+_log = logging.getLogger("dateline.web")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +82,14 @@ class Leaving:
         desk = self._desk
         undo = desk.tokens.passing(Purpose.UNDO, left.undo, asked.now) if left.undo else ""
         title = next((one.title for one in desk.digests if one.name == left.digest), "")
-        return desk.pages.private(
-            "members/left.html", digest_title=title, undo=undo, undo_action=desk.pages.path(UNDO_PATH),
-        )  # fmt: skip
+        try:
+            return desk.pages.private(
+                "members/left.html", digest_title=title, undo=undo, undo_action=desk.pages.path(UNDO_PATH),
+            )  # fmt: skip
+        except TemplateProblem as problem:
+            # Whatever has become of the template: who has left is told so.
+            _log.error("%s", problem)
+            return Response("You have left. Nothing more is sent to you.\n", 200, headers.private(), "text/plain")
 
     def _undo(self, asked: Asked) -> Response:
         desk = self._desk
