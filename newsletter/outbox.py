@@ -180,7 +180,10 @@ class Outbox:
     def _decided(self, connection: Connection, row: Any, now: datetime) -> Any:
         """Looks whose address a request named. A stranger becomes a subscriber who waits for his own confirmation."""
         ask = Ask.from_json(row.request)
-        members = Subscribers(connection, Suppressions(connection, self._reception.tokens.key))
+        suppressions = Suppressions(connection, self._reception.tokens.key)
+        # One whose time is over holds nobody back.
+        suppressions.expire(now, suppressions.hash(row.email))
+        members = Subscribers(connection, suppressions)
         joined = members.join(row.email, origin=f"form: {ask.page}", now=now, confirmed=False)
         query = select(subscribers).where(subscribers.c.email_key == address_key(row.email))
         member = connection.execute(query).one_or_none()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    DDL,
     Boolean,
     Column,
     Date,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
     text,
 )
 
@@ -212,6 +214,12 @@ consents = Table(
     # A confirmation says which request it confirms.
     Column("asked_id", ForeignKey("consents.id", ondelete="CASCADE")),
 )
+
+UNCHANGED_SQL = """
+CREATE TRIGGER consents_are_never_changed BEFORE UPDATE ON consents
+BEGIN SELECT RAISE(ABORT, 'evidence of consent is never changed'); END"""
+"""Rows are added, and go with their person; there is no other way."""
+event.listen(consents, "after_create", DDL(UNCHANGED_SQL).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
 
 pending_mails = Table(
     "pending_mails",

@@ -12,6 +12,16 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
+_UNCHANGED = """
+CREATE TRIGGER consents_are_never_changed BEFORE UPDATE ON consents
+BEGIN SELECT RAISE(ABORT, 'evidence of consent is never changed'); END"""
+
+# What was known of those who are members already: when, and by which way in.
+_KNOWN = """
+INSERT INTO consents (subscriber_id, event, happened_at, source, network)
+SELECT id, CASE WHEN origin LIKE 'import:%' THEN 'imported' ELSE 'by hand' END, confirmed_at, origin, ''
+FROM subscribers WHERE confirmed_at IS NOT NULL AND state <> 'erased' ORDER BY id"""
+
 
 def upgrade() -> None:
     op.create_table(
@@ -42,6 +52,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_consents"),
     )
     op.create_index("ix_consents_subscriber_id", "consents", ["subscriber_id"])
+    op.execute(_UNCHANGED)
+    op.execute(_KNOWN)
     op.create_table(
         "pending_mails",
         sa.Column("id", sa.Integer(), nullable=False),

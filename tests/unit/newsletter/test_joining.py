@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -139,6 +140,20 @@ def test_a_suppressed_address_gets_no_mail_and_no_link_brings_it_in(desk: Recept
     assert (desk.standing("ann@x.test"), desk.standing("new@x.test")) == ("suppressed", "unknown")
 
 
+def test_an_address_whose_suppression_is_over_may_join_though_no_edition_was_made_since(desk: ReceptionDesk) -> None:
+    desk.join("ann@x.test")
+    with desk.writing() as connection:
+        Suppressions(connection, desk.reception.tokens.key).add(
+            "ann@x.test", Reason.SOFT_BOUNCES, desk.now, until=desk.now + timedelta(days=28)
+        )
+    desk.later(days=27)
+    desk.ask("ann@x.test")
+    assert desk.send() == 0
+    desk.later(days=2)
+    desk.ask("ann@x.test")
+    assert desk.send() == 1 and desk.standing("ann@x.test") == "confirmed"
+
+
 def test_a_link_holds_for_its_time_and_the_settings_say_how_long(desk: ReceptionDesk) -> None:
     desk.ask("ann@x.test")
     desk.send()
@@ -233,8 +248,6 @@ def test_nothing_that_the_visitor_typed_but_the_address_is_in_the_mail(desk: Rec
     ("seconds", "answer"), [(0, Answer.AGAIN), (1.9, Answer.AGAIN), (3, Answer.TAKEN), (86_000, Answer.TAKEN), (86_500, Answer.AGAIN)]
 )  # fmt: skip
 def test_a_form_is_taken_when_a_person_could_have_filled_it_in(desk: ReceptionDesk, seconds: float, answer: Answer) -> None:
-    from datetime import timedelta
-
     token = desk.joining.form_token(desk.now - timedelta(seconds=seconds))
     assert desk.ask("ann@x.test", form_token=token) is answer
     assert desk.count(pending_mails) == (answer is Answer.TAKEN)
