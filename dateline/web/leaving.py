@@ -1,6 +1,7 @@
 """Leaving: by one click of a mail program (RFC 8058), or by a button on a page; and taking that back.
 
-The signed link never expires. A GET shows a page and changes nothing; a POST leaves at once, however often it comes.
+The signed link never expires. A GET shows a page and changes nothing; a POST leaves at once, however often it comes. It leads
+to no other of a member's pages, because mail programs and scanners have it too.
 """
 
 from __future__ import annotations
@@ -60,7 +61,6 @@ class Leaving:
         return desk.pages.private(
             "members/leave.html", action=desk.leave_path(asked.params["token"]),
             digests=[DigestView(one.name, one.title) for one in digests],
-            preferences_url=desk.preferences_path(member.public_id),
         )  # fmt: skip
 
     def _leave(self, asked: Asked) -> Response:
@@ -105,5 +105,5 @@ class Leaving:
             )  # fmt: skip
         return desk.pages.notice(
             200, "Welcome back", "You stay on the list, and everything is as it was before.",
-            link=desk.preferences_path(member.public_id), link_text="Look at what you get",
+            "To get less, follow “Change what you get” in any message.",
         )  # fmt: skip

@@ -105,8 +105,11 @@ def test_leaving_can_be_taken_back_once_and_not_after_leaving_again(web: Web) ->
     page = web.post(leave_link(web))
     assert "You have left" in page.body
     undo = page.form("/members/undo")
-    assert web.post("/members/undo", **undo).status == 200
+    back = web.post("/members/undo", **undo)
+    assert back.status == 200
     assert standing(web) == "confirmed"
+    # Who has the link for leaving, such as a mail scanner, does not come to the member's other pages by it.
+    assert all("preferences/" not in one.body for one in (page, back, web.get(leave_link(web))))
     assert web.post("/members/undo", **undo).status == 410
     web.post(leave_link(web))
     assert web.post("/members/undo", **undo).status == 410
