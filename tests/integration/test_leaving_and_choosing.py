@@ -367,7 +367,19 @@ def test_past_editions_are_pages_with_nobodys_links_in_them(web: Web, server: Se
     listed = web.get("/newsletter/daily/")
     assert f'href="/newsletter/daily/{day}/"' in listed.body
     assert "/newsletter/daily/" in web.get("/newsletter/").body
-    for nothing in ("daily/2020-01-01/", "daily/today/", "nothing/", "nothing/atom.xml", f"weekly/{day}/", "view/2.x"):
+    moved = web.get("/newsletter/daily")
+    assert (moved.status, moved.headers["location"]) == (301, "/newsletter/daily/")
+    assert web.get("/newsletter").headers["location"] == "/newsletter/"
+    for nothing in (
+        "nothing",
+        "%2f%2fevil.example",
+        "daily/2020-01-01/",
+        "daily/today/",
+        "nothing/",
+        "nothing/atom.xml",
+        f"weekly/{day}/",
+        "view/2.x",
+    ):
         assert web.get(f"/newsletter/{nothing}").status == 404
 
 
