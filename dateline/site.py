@@ -114,6 +114,13 @@ class Site:
             self._publisher().check(shown[0])
         except DatelineError as error:
             wrong.append(str(error))
+        if ours.digest:
+            from dateline.web.rehearsal import rehearse
+
+            try:
+                rehearse(self.root, ours, now)
+            except DatelineError as error:
+                wrong.append(str(error))
         return list(dict.fromkeys(wrong))
 
     def publish(

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
-from hashlib import blake2b
+from hashlib import blake2b, sha1
 from pathlib import Path
 
 from itsdangerous import BadSignature, Signer, URLSafeSerializer
@@ -49,7 +49,8 @@ class Tokens:
     def __init__(self, key: str, old: Sequence[str] = ()) -> None:
         self._keys = [*old, key]
         self._signer = cache(self._made_signer)
-        self._mac = cache(self._made_mac)
+        # The signer derives its key anew for each token, and several are made for each message.
+        self._derived = cache(lambda salt: self._signer(salt).derive_key())
 
     @property
     def key(self) -> str:
@@ -62,9 +63,8 @@ class Tokens:
         """A token that never expires. ``subject`` is made of letters, digits and ``_~,-``."""
         if not _SUBJECT.fullmatch(subject):
             raise ValueError(f"{subject!r} cannot stand in a link")
-        mac = self._mac(purpose.value).copy()
-        mac.update(subject.encode())
-        return f"{subject}.{base64_encode(mac.digest()).decode('ascii')}"
+        mac = hmac.digest(self._derived(purpose.value), subject.encode(), "sha1")
+        return f"{subject}.{base64_encode(mac).decode('ascii')}"
 
     def read_lasting(self, purpose: Purpose, token: str) -> str | None:
         """The subject, or ``None`` for a token that was not made here for this purpose."""
@@ -133,11 +133,7 @@ class Tokens:
         return f"slot-{digest}-unsubscribe-url"
 
     def _made_signer(self, salt: str) -> Signer:
-        return Signer(self._keys, salt=f"dateline.{salt}")
-
-    def _made_mac(self, salt: str) -> hmac.HMAC:
-        # The signer derives its key anew for each token, and several are made for each message.
-        return hmac.new(self._signer(salt).derive_key(), digestmod=Signer.default_digest_method)
+        return Signer(self._keys, salt=f"dateline.{salt}", digest_method=sha1)
 
 
 def load_key(path: Path, *, create: bool) -> str:

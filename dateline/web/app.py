@@ -46,6 +46,8 @@ def member_routes(desk: Desk, max_age: int) -> list[BaseRoute]:
         ADDRESS_PATH: choosing.new_address(),
         VIEW_PATH: editions.variant(),
         FOLDER: editions.digests(),
+        FOLDER.rstrip("/"): editions.without_slash(),
+        f"{FOLDER}{{digest}}": editions.without_slash(),
         f"{FOLDER}{{digest}}/": editions.digest(),
         f"{FOLDER}{{digest}}/atom.xml": editions.feed(),
         f"{FOLDER}{{digest}}/{{day}}/": editions.edition(),

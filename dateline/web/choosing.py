@@ -158,18 +158,25 @@ class Choosing:
             asked, member, said="If that address can be used, a message is on its way to it. Its link holds for two days."
         )
         if may_be_sent:
-            response.background = BackgroundTask(self._send_link, member.public_id, email, asked.now)
+            response.background = BackgroundTask(self._try_to_send_link, member.public_id, email, asked.now)
         return response
 
-    def _send_link(self, public_id: str, email: str, now: datetime) -> None:
-        desk = self._desk
-        token = desk.tokens.passing(Purpose.ADDRESS, f"{public_id}~{self._hashed(email)}", now)
-        url = desk.site.absolute(ADDRESS_PATH.replace("{token}", token))
+    def _try_to_send_link(self, public_id: str, email: str, now: datetime) -> None:
         try:
-            text = desk.pages.text("members/address.txt", url=url, site_title=desk.site.title)
-            desk.notify(email, f"Your new address for {desk.site.title}", text, now)
+            self.send_link(public_id, email, now)
         except DatelineError as error:
             _log.error("the message to a new address was not sent: %s", error)
+
+    def send_link(self, public_id: str, email: str, now: datetime) -> None:
+        """Sends the link to a new address. Raises ``DatelineError`` when that cannot be."""
+        desk = self._desk
+        url = desk.site.absolute(ADDRESS_PATH.replace("{token}", self.address_token(public_id, email, now)))
+        text = desk.pages.text("members/address.txt", url=url, site_title=desk.site.title)
+        desk.notify(email, f"Your new address for {desk.site.title}", text, now)
+
+    def address_token(self, public_id: str, email: str, now: datetime) -> str:
+        """What proves that its bearer reads the mail of ``email``."""
+        return self._desk.tokens.passing(Purpose.ADDRESS, f"{public_id}~{self._hashed(email)}", now)
 
     def _hashed(self, email: str) -> str:
         return self._desk.tokens.hashed(Purpose.ADDRESS, address_key(email))

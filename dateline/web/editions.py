@@ -84,6 +84,19 @@ class Editions:
             link=self._desk.pages.path(FOLDER), link_text="All newsletters",
         )  # fmt: skip
 
+    def without_slash(self) -> Resource:
+        """Where somebody left out the slash at the end of a list's address."""
+        return Resource(self._desk.pages, self._lead_on)
+
+    def _lead_on(self, asked: Asked) -> Response:
+        name = asked.params.get("digest")
+        target = next((self._path(one.name) for one in self._desk.digests if one.name == name), None)
+        if name and not target:
+            return self._none()
+        return Response(
+            status_code=301, headers=headers.public(self._max_age) | {"location": target or self._desk.pages.path(FOLDER)}
+        )
+
     # Lists
 
     def _list_digests(self, asked: Asked) -> Response:
@@ -167,7 +180,7 @@ class Editions:
             shown = Past(connection).edition(digest.name, day) if digest else None
         if digest is None or shown is None:
             return self._none()
-        page = self._framed(shown, digest.title)
+        page = self.framed(shown, digest.title)
         return Response(page, 200, headers.public(self._max_age, headers.MAIL_POLICY), "text/html")
 
     def _show_variant(self, asked: Asked) -> Response:
@@ -177,9 +190,9 @@ class Editions:
         if shown is None:
             return self._none()
         title = next((one.title for one in self._desk.digests if one.name == shown.digest), shown.digest)
-        return Response(self._framed(shown, title), 200, headers.private(headers.MAIL_POLICY), "text/html")
+        return Response(self.framed(shown, title), 200, headers.private(headers.MAIL_POLICY), "text/html")
 
-    def _framed(self, shown: Shown, title: str) -> str:
+    def framed(self, shown: Shown, title: str) -> str:
         """The message as a page: a line above it that leads to the other editions."""
         path = self._path(shown.digest)
         bar = self._desk.pages.render(

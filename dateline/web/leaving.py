@@ -1,13 +1,14 @@
 """Leaving: by one click of a mail program (RFC 8058), or by a button on a page; and taking that back.
 
-The signed link never expires. A GET shows a page and changes nothing; a POST leaves at once, however often it comes.
+The signed link never expires. A GET shows a page and changes nothing; a POST leaves at once, however often it comes. It leads
+to no other of a member's pages, because mail programs and scanners have it too.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from starlette.responses import Response
 
@@ -55,12 +56,11 @@ class Leaving:
         if member is None:
             return desk.unknown_link()
         if member.standing is Standing.LEFT:
-            return self._has_left(asked, Left("", ""), asked.params["token"])
+            return self.left_page(Left("", ""), asked.now)
         digests = [one for one in desk.digests if not member.digests or one.name in member.digests]
         return desk.pages.private(
             "members/leave.html", action=desk.leave_path(asked.params["token"]),
             digests=[DigestView(one.name, one.title) for one in digests],
-            preferences_url=desk.preferences_path(member.public_id),
         )  # fmt: skip
 
     def _leave(self, asked: Asked) -> Response:
@@ -76,20 +76,21 @@ class Leaving:
                     left = members.leave_digest(public_id, only, asked.now)
                 else:
                     left = members.leave(public_id, asked.now)
-        return self._has_left(asked, left or Left(asked.form.one("digest") if public_id else "", ""), token)
-
-    def _has_left(self, asked: Asked, left: Left, token: str) -> Response:
-        desk = self._desk
-        undo = desk.tokens.passing(Purpose.UNDO, left.undo, asked.now) if left.undo else ""
-        title = next((one.title for one in desk.digests if one.name == left.digest), "")
         try:
-            return desk.pages.private(
-                "members/left.html", digest_title=title, undo=undo, undo_action=desk.pages.path(UNDO_PATH),
-            )  # fmt: skip
+            return self.left_page(left or Left(asked.form.one("digest") if public_id else "", ""), asked.now)
         except TemplateProblem as problem:
             # Whatever has become of the template: who has left is told so.
             _log.error("%s", problem)
             return Response("You have left. Nothing more is sent to you.\n", 200, headers.private(), "text/plain")
+
+    def left_page(self, left: Left, now: datetime) -> Response:
+        """What somebody sees who has left."""
+        desk = self._desk
+        undo = desk.tokens.passing(Purpose.UNDO, left.undo, now) if left.undo else ""
+        title = next((one.title for one in desk.digests if one.name == left.digest), "")
+        return desk.pages.private(
+            "members/left.html", digest_title=title, undo=undo, undo_action=desk.pages.path(UNDO_PATH),
+        )  # fmt: skip
 
     def _undo(self, asked: Asked) -> Response:
         desk = self._desk
@@ -105,5 +106,5 @@ class Leaving:
             )  # fmt: skip
         return desk.pages.notice(
             200, "Welcome back", "You stay on the list, and everything is as it was before.",
-            link=desk.preferences_path(member.public_id), link_text="Look at what you get",
+            "To get less, follow “Change what you get” in any message.",
         )  # fmt: skip

@@ -55,8 +55,8 @@ class Resource:
 
     def __init__(self, pages: Pages, get: Handler | None = None, post: Handler | None = None, *, anybody: bool = False) -> None:
         self._pages = pages
-        self._get = get
-        self._post = post
+        self.get = get
+        self.post = post
         self._anybody = anybody
         self._limiter: anyio.CapacityLimiter | None = None
 
@@ -82,12 +82,12 @@ class Resource:
             return Response("Something is wrong here. It has been noted.\n", 500, headers.private(), "text/plain")
 
     async def _handled(self, request: Request) -> Response:
-        form, handler = Form(), self._get
+        form, handler = Form(), self.get
         match request.method:
-            case "GET" | "HEAD" if self._get:
+            case "GET" | "HEAD" if self.get:
                 pass
-            case "POST" if self._post:
-                form, handler = await self._form(request), self._post
+            case "POST" if self.post:
+                form, handler = await self._form(request), self.post
             case "OPTIONS":
                 return Response(status_code=204, headers=headers.private() | {"allow": self._allowed})
             case _:
@@ -115,4 +115,4 @@ class Resource:
 
     @property
     def _allowed(self) -> str:
-        return ", ".join(["GET, HEAD"] * bool(self._get) + ["POST"] * bool(self._post) + ["OPTIONS"])
+        return ", ".join(["GET, HEAD"] * bool(self.get) + ["POST"] * bool(self.post) + ["OPTIONS"])

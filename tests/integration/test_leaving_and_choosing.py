@@ -105,8 +105,11 @@ def test_leaving_can_be_taken_back_once_and_not_after_leaving_again(web: Web) ->
     page = web.post(leave_link(web))
     assert "You have left" in page.body
     undo = page.form("/members/undo")
-    assert web.post("/members/undo", **undo).status == 200
+    back = web.post("/members/undo", **undo)
+    assert back.status == 200
     assert standing(web) == "confirmed"
+    # Who has the link for leaving, such as a mail scanner, does not come to the member's other pages by it.
+    assert all("preferences/" not in one.body for one in (page, back, web.get(leave_link(web))))
     assert web.post("/members/undo", **undo).status == 410
     web.post(leave_link(web))
     assert web.post("/members/undo", **undo).status == 410
@@ -364,7 +367,19 @@ def test_past_editions_are_pages_with_nobodys_links_in_them(web: Web, server: Se
     listed = web.get("/newsletter/daily/")
     assert f'href="/newsletter/daily/{day}/"' in listed.body
     assert "/newsletter/daily/" in web.get("/newsletter/").body
-    for nothing in ("daily/2020-01-01/", "daily/today/", "nothing/", "nothing/atom.xml", f"weekly/{day}/", "view/2.x"):
+    moved = web.get("/newsletter/daily")
+    assert (moved.status, moved.headers["location"]) == (301, "/newsletter/daily/")
+    assert web.get("/newsletter").headers["location"] == "/newsletter/"
+    for nothing in (
+        "nothing",
+        "%2f%2fevil.example",
+        "daily/2020-01-01/",
+        "daily/today/",
+        "nothing/",
+        "nothing/atom.xml",
+        f"weekly/{day}/",
+        "view/2.x",
+    ):
         assert web.get(f"/newsletter/{nothing}").status == 404
 
 

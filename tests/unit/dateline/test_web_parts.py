@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +18,18 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from content.settings import SiteSettings
+from content.templates import TemplateProblem
+from dateline.config import Settings
 from dateline.site import defaults
 from dateline.web.access import shown_path
 from dateline.web.choices import region_tree
 from dateline.web.pages import Pages
+from dateline.web.rehearsal import rehearse
 from dateline.web.server import server
 from dateline.web.settings import ServeSettings
+from newsletter.settings import DigestSettings
+
+NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
@@ -93,6 +102,22 @@ def test_the_tree_of_regions_holds_what_the_site_has_and_what_was_ticked() -> No
     assert asia.is_open and china.is_open and china.code == "CN" and not china.ticked
     assert [(one.code, one.ticked) for one in china.within] == [("CN-BJ", False), ("CN-GD", True)]
     assert not tree[1].is_open
+
+
+@pytest.mark.parametrize(
+    "name", ["leave.html", "left.html", "preferences.html", "address.html", "address.txt", "notice.html", "digests.html",
+             "editions.html", "edition_bar.html"],
+)  # fmt: skip
+def test_a_broken_template_of_a_members_page_is_found_beforehand(tmp_path: Path, name: str) -> None:
+    shutil.copytree(defaults() / "templates", tmp_path / "templates")
+    settings = Settings(digest=[DigestSettings(name="daily", title="Daily")])
+    rehearse(tmp_path, settings, NOW)
+    template = tmp_path / "templates" / "members" / name
+    # What stands outside of the blocks of a page is never looked at.
+    opening = "{% block main %}" if "{% extends" in template.read_text() else ""
+    template.write_text(template.read_text().replace(opening, opening + "{{ nothing.at_all }}", 1))
+    with pytest.raises(TemplateProblem, match=name):
+        rehearse(tmp_path, settings, NOW)
 
 
 def test_what_is_written_on_a_page_stays_text() -> None:
