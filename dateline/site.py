@@ -110,15 +110,15 @@ class Site:
                 renderer.render(shown[: digest.limit], now.astimezone(zone).date(), "check")
             except DatelineError as error:
                 wrong.append(str(error))
-        try:
-            self._publisher().check(shown[0])
-        except DatelineError as error:
-            wrong.append(str(error))
+        others: list[Callable[[], object]] = [lambda: self._publisher().check(shown[0])]
         if ours.digest:
             from dateline.web.rehearsal import rehearse
+            from newsletter.joining_mail import check_mails
 
+            others += [lambda: rehearse(self.root, ours, now), lambda: check_mails(self.root, ours.site, ours.newsletter)]
+        for check in others:
             try:
-                rehearse(self.root, ours, now)
+                check()
             except DatelineError as error:
                 wrong.append(str(error))
         return list(dict.fromkeys(wrong))

@@ -65,6 +65,12 @@ def render_mail(
     return Rendering(str(views["subject"]), html, text, _NO_SLOT)
 
 
+def check_mails(root: Path, site: SiteSettings, newsletter: NewsletterSettings) -> None:
+    """Renders every such mail once, so that a broken template is found before a visitor does. Raises ``TemplateProblem``."""
+    for kind in Kind:
+        render_mail(root, site, newsletter, kind, Links(f"{site.url}/action", f"{site.url}/leave"))
+
+
 def mail_message(
     sender: Sender, email: str, rendering: Rendering, mark: str, now: datetime, *,
     return_path: str = "", keys: Sequence[SigningKey] = (),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from reception_desk import ReceptionDesk, token_in
+from reception_desk import ROOT, ReceptionDesk, token_in
 
+from content.templates import TemplateProblem
 from newsletter.joining import Result
+from newsletter.joining_mail import check_mails
 from newsletter.outbox import Outbox
 from newsletter.postman import Postman, send_due
 from newsletter.suppression import Reason, Suppressions
@@ -113,6 +117,26 @@ def test_who_confirmed_left_or_was_suppressed_before_the_message_began_gets_none
     with desk.writing() as connection:
         Suppressions(connection, desk.reception.tokens.key).add("ann@x.test", Reason.COMPLAINT, desk.now)
     assert outbox.begin([delivery]) == set() and desk.count(pending_mails) == 0
+
+
+@pytest.mark.parametrize(("name", "spoilt"), [("confirm.mjml", "<mj-nonsense"), ("confirm.txt", "{{ visitor.email }}")])
+def test_a_broken_template_is_found_by_the_check_and_costs_no_mail(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, spoilt: str
+) -> None:
+    shutil.copytree(ROOT / "templates", tmp_path / "templates")
+    desk = ReceptionDesk(tmp_path, templates="templates")
+    ours = desk.reception
+    check_mails(ours.root, ours.site, ours.newsletter)
+    sound = (tmp_path / "templates" / name).read_text()
+    (tmp_path / "templates" / name).write_text(sound.replace("{% if kind", f"{spoilt}{{% if kind", 1))
+    with pytest.raises(TemplateProblem, match=re.escape(name)):
+        check_mails(ours.root, ours.site, ours.newsletter)
+    desk.ask("ann@x.test")
+    Postman(ours, lambda: desk.now).round()
+    assert name in caplog.text and desk.count(pending_mails) == 1
+    (tmp_path / "templates" / name).write_text(sound)
+    desk.later(minutes=20)
+    assert desk.send() == 1
 
 
 def test_two_postmen_send_each_mail_once(desk: ReceptionDesk) -> None:
