@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import email
 import email.policy
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from email.message import EmailMessage
@@ -14,7 +17,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from mailroom import Server
-from reception_desk import ReceptionDesk, token_in
+from reception_desk import ROOT, ReceptionDesk, token_in
 
 from newsletter.joining import Answer, Result
 from newsletter.tables import pending_mails
@@ -188,3 +191,36 @@ def test_the_mail_fits_every_screen_and_can_be_read_in_every_light(
         browser.close()
     assert wide <= width
     assert found.response["violations"] == [], found.generate_report()
+
+
+_ASKING = """
+import sys
+from pathlib import Path
+from reception_desk import ReceptionDesk
+desk = ReceptionDesk(Path(sys.argv[1]), joins_per_network=100_000, joins_per_hour=100_000)
+for number in range(100_000):
+    assert desk.ask(f"m{number}@x.test").value == "taken"
+    print(number, flush=True)
+"""
+
+
+def test_a_request_that_was_answered_outlives_a_kill(desk: ReceptionDesk, server: Mailbox, tmp_path: Path) -> None:
+    """Invariants 1 and 42: everybody who was told to look into their mailbox gets the mail, and nobody twice."""
+    answered: list[str] = []
+    for _ in range(3):
+        path = os.pathsep.join([str(ROOT / "tests"), str(ROOT)])
+        asking = subprocess.Popen(
+            [sys.executable, "-c", _ASKING, tmp_path], stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": path}
+        )
+        assert asking.stdout
+        answered += [asking.stdout.readline() for _ in range(40)]
+        asking.kill()
+        answered += asking.stdout.readlines()
+        asking.wait()
+    with desk.writing() as connection:
+        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+    desk.later(seconds=1)
+    desk.send()
+    # The same addresses are asked for in each turn: one mail each.
+    expected = {f"m{int(number)}@x.test" for number in answered if number.strip()}
+    assert len(answered) >= 120 and expected <= set(server.taken) and len(server.taken) == len(set(server.taken))
