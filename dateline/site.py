@@ -309,7 +309,7 @@ def defaults() -> Path:
     return shipped if shipped.is_dir() else Path(__file__).parent.parent
 
 
-IGNORED = ".dateline-stamp.json\ndateline.db*\ndateline-cache.db*\ndateline.key\n*.pem\npublic/\noutbox/\nset-aside/\n"
+IGNORED = ".dateline-stamp.json\ndateline.db*\ndateline-cache.db*\ndateline.key\n*.keys\n*.pem\npublic/\noutbox/\nset-aside/\n"
 """What a site's version control should leave alone."""
 
 

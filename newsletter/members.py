@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select, update
 from newsletter.preferences import Frequency, packed, unpacked
 from newsletter.subscribers import Standing, SubscriberError, address_key
 from newsletter.suppression import Suppressions
-from newsletter.tables import subscribers
+from newsletter.tables import subscribers, suppressions
 
 BETWEEN_ADDRESSES = timedelta(minutes=10)
 """How long a member waits before another address may be asked for: each is sent a message."""
@@ -136,7 +136,7 @@ class Members:
         Raises ``SubscriberError`` for what is no address.
         """
         key, row = address_key(email), self._row(public_id)
-        if row is None or row.state != Standing.CONFIRMED or row.email_key == key:
+        if row is None or not _consents(row) or row.email_key == key:
             return False
         if row.new_email_at and now - row.new_email_at < BETWEEN_ADDRESSES:
             return False
@@ -153,6 +153,11 @@ class Members:
         if self._connection.execute(there).first() is not None or self._suppressions.holds(key, now):
             raise SubscriberError("This address cannot be taken: it is known here in its own right.")
         self._change(public_id, email=row.new_email, email_key=key, new_email=None, new_email_at=None)
+        if row.state == Standing.SUPPRESSED and _consents(row):
+            # It was the old address that could not be mailed; that stays so.
+            theirs = update(suppressions).where(suppressions.c.subscriber_id == row.id)
+            self._connection.execute(theirs.values(subscriber_id=None))
+            self._change(public_id, state=Standing.CONFIRMED, state_before=None)
         found = self.find(public_id)
         assert found is not None
         return found
@@ -164,6 +169,12 @@ class Members:
     def _change(self, public_id: str, **facts: object) -> bool:
         there = (subscribers.c.public_id == public_id, subscribers.c.state != Standing.ERASED)
         return bool(self._connection.execute(update(subscribers).where(*there).values(**facts)).rowcount)
+
+
+def _consents(row: Any) -> bool:
+    """Whether a member wants to be mailed, also where the address does not take it."""
+    stands = row.state_before if row.state == Standing.SUPPRESSED else row.state
+    return bool(stands == Standing.CONFIRMED)
 
 
 def _mark(moment: datetime) -> str:

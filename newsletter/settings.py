@@ -133,6 +133,12 @@ class NewsletterSettings(Section):
         return key
 
     @model_validator(mode="after")
+    def _each_link_has_its_path(self) -> Self:
+        if self.unsubscribe_path == self.preferences_path:
+            raise ValueError("unsubscribe_path and preferences_path are the same: leaving and choosing need a path each")
+        return self
+
+    @model_validator(mode="after")
     def _login_is_whole_and_private(self) -> Self:
         for url in [one.url for one in self.server] or [self.transport]:
             at = TransportAddress.parse(url)

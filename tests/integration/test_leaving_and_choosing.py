@@ -159,6 +159,24 @@ def test_a_click_during_a_sending_stops_that_members_message(web: Web, server: S
     )  # fmt: skip
 
 
+def test_who_pauses_or_leaves_that_digest_during_a_sending_is_not_mailed_after_that(web: Web, server: Server) -> None:
+    """Invariant 11."""
+    web.desk.join("cid@example.com", "dan@example.com")
+    edition = web.desk.edition()
+    until = max(datetime.now(UTC).date(), web.desk.now.date()) + timedelta(days=5)
+
+    def choose(recipient: str) -> None:
+        if recipient == "ann@example.com":
+            save(web, "cid@example.com", paused_until=until.isoformat())
+            web.post(leave_link(web, "dan@example.com"), digest="daily")
+
+    server.before = choose
+    assert web.desk.send(edition).finished
+    assert sorted(server.taken) == ["ann@example.com", "bob@example.com"]
+    told = web.one("SELECT count(*) FROM deliveries WHERE reply = 'chose not to get it before the message was sent'")
+    assert told == (2,)
+
+
 def test_a_scanner_that_opens_every_link_of_a_mail_changes_nothing(web: Web, server: Server) -> None:
     """Invariants 17 and 36: GET, HEAD, OPTIONS and prefetches, with whatever method somebody writes into them."""
     web.desk.send(web.desk.edition())
