@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from content.settings import SiteSettings
     from newsletter.bounces import Bounces
     from newsletter.editions import Press
+    from newsletter.reception import Reception
     from newsletter.tokens import Tokens
 
 KEY_FILE = "dateline.key"
@@ -109,10 +110,17 @@ class Site:
                 renderer.render(shown[: digest.limit], now.astimezone(zone).date(), "check")
             except DatelineError as error:
                 wrong.append(str(error))
-        try:
-            self._publisher().check(shown[0])
-        except DatelineError as error:
-            wrong.append(str(error))
+        others: list[Callable[[], object]] = [lambda: self._publisher().check(shown[0])]
+        if ours.digest:
+            from dateline.web.rehearsal import rehearse
+            from newsletter.joining_mail import check_mails
+
+            others += [lambda: rehearse(self.root, ours, now), lambda: check_mails(self.root, ours.site, ours.newsletter)]
+        for check in others:
+            try:
+                check()
+            except DatelineError as error:
+                wrong.append(str(error))
         return list(dict.fromkeys(wrong))
 
     def publish(
@@ -231,11 +239,12 @@ class Site:
 
     @cached_property
     def tokens(self) -> Tokens:
-        from newsletter.tokens import Tokens, load_key
+        from newsletter.tokens import Tokens, load_key, load_old_keys
 
         ours = self.settings.newsletter
+        old = load_old_keys(self.root / ours.old_secret_keys_file) if ours.old_secret_keys_file else []
         if ours.secret_key:
-            return Tokens(ours.secret_key.get_secret_value())
+            return Tokens(ours.secret_key.get_secret_value(), old)
         named = ours.secret_key_file
         path = self.root / (named or KEY_FILE)
         if not path.exists() and (day := self._signed()):
@@ -243,7 +252,7 @@ class Site:
                 f"{path}: the key is missing, but the links in messages up to {day} were signed with it: restore it from your "
                 "backup; if it is lost, write any secret of 16 characters or more into the file, and those links are dead"
             )
-        return Tokens(load_key(path, create=named is None))
+        return Tokens(load_key(path, create=named is None), old)
 
     def _signed(self) -> date | None:
         """The day of the newest edition that anybody got."""
@@ -271,6 +280,15 @@ class Site:
         ours = self.settings
         return open_bounces(self.engine, ours.site, ours.newsletter, ours.bounces, self.tokens)
 
+    @property
+    def reception(self) -> Reception:
+        """Takes in who wants to become a member."""
+        from newsletter.reception import Reception
+
+        ours = self.settings
+        names = tuple(digest.name for digest in ours.digest)
+        return Reception(self.root, self.engine, ours.site, ours.newsletter, self.tokens, names)
+
     def press(self, digest: DigestSettings) -> Press:
         from newsletter.editions import Press
 
@@ -291,7 +309,7 @@ def defaults() -> Path:
     return shipped if shipped.is_dir() else Path(__file__).parent.parent
 
 
-IGNORED = ".dateline-stamp.json\ndateline.db*\ndateline-cache.db*\ndateline.key\n*.pem\npublic/\noutbox/\nset-aside/\n"
+IGNORED = ".dateline-stamp.json\ndateline.db*\ndateline-cache.db*\ndateline.key\n*.keys\n*.pem\npublic/\noutbox/\nset-aside/\n"
 """What a site's version control should leave alone."""
 
 

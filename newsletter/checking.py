@@ -22,7 +22,6 @@ from newsletter.checks.structure import check_structure
 from newsletter.checks.wording import check_address, check_leftovers, check_parts, check_subject
 from newsletter.editions import Draft, Press, drafts
 from newsletter.headers import HeaderError
-from newsletter.message import Recipient
 
 LOOKED_THROUGH = 50
 """Variants that are looked through; all are weighed."""
@@ -89,10 +88,10 @@ def _weight(draft: Draft) -> int:
 
 def _specimen(press: Press, setting: Setting, draft: Draft, now: datetime) -> Specimen:
     # The ids of members have this length.
-    leave = press.unsubscribe_url("0" * 24)
-    letter = press.letter(draft.rendering, press.local_date(now))
-    message = letter.address(Recipient("0" * 24, _LONGEST, leave), now)
-    return Specimen.of(setting, draft.articles, leave, message.content)
+    recipient = press.recipient("0" * 24, _LONGEST)
+    message = press.letter(draft.rendering, press.local_date(now)).address(recipient, now)
+    own = (recipient.preferences_url, recipient.view_url)
+    return Specimen.of(setting, draft.articles, recipient.unsubscribe_url, message.content, own)
 
 
 def _scales(press: Press, now: datetime) -> Weigh:

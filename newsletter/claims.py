@@ -66,7 +66,8 @@ UPDATE deliveries SET state = CASE WHEN doubts = 0 THEN 'pending' ELSE 'in doubt
 WHERE id = ? AND holder = ?"""
 _STILL_WANTS = """EXISTS (
     SELECT 1 FROM subscribers WHERE subscribers.id = deliveries.subscriber_id AND subscribers.state = 'confirmed'
-    AND (subscribers.digests = '' OR instr(subscribers.digests, ?) > 0))"""
+    AND (subscribers.digests = '' OR instr(subscribers.digests, ?) > 0)
+    AND (subscribers.paused_until IS NULL OR subscribers.paused_until <= ?))"""
 _BEGIN = f"""
 UPDATE deliveries SET state = 'sending', attempts = attempts + 1, ahead = 0, changed_at = ?
 WHERE id = ? AND holder = ? AND state IN ('pending', 'deferred') AND {_STILL_WANTS}"""  # noqa: S608 (our own words)
@@ -74,7 +75,8 @@ _AHEAD = "UPDATE deliveries SET ahead = 1 WHERE id = ? AND holder = ?"
 _WENT = """
 UPDATE deliveries SET state = 'suppressed', holder = NULL, changed_at = ?, reply = CASE
     (SELECT state FROM subscribers WHERE subscribers.id = deliveries.subscriber_id)
-    WHEN 'suppressed' THEN 'bounced or complained before the message was sent' ELSE 'left before the message was sent' END"""
+    WHEN 'suppressed' THEN 'bounced or complained before the message was sent'
+    WHEN 'confirmed' THEN 'chose not to get it before the message was sent' ELSE 'left before the message was sent' END"""
 _LEFT = f"{_WENT} WHERE id = ? AND holder = ? AND state IN ('pending', 'deferred')"
 _UNWANTED = f"{_WENT} WHERE id IN (SELECT value FROM json_each(?)) AND NOT {_STILL_WANTS}"  # noqa: S608 (our own words)
 
@@ -91,7 +93,7 @@ class Claims:
         self._resend = resend
         self.name = holder.my_name()
         self.id = 0
-        self._wanted = f",{edition.digest},"
+        self._wanted = f",{edition.digest},", edition.local_date.isoformat()
         # What is recorded for every message goes straight to the database: it is worth a third of the speed.
         self._connection: Connection | None = None
 
@@ -131,7 +133,7 @@ class Claims:
                 ids += [row[0] for row in database.execute(_DUE, due)]
             listed = json.dumps(ids)
             database.execute(_HOLD, (self.id, listed))
-            database.execute(_UNWANTED, (stored(now), listed, self._wanted))
+            database.execute(_UNWANTED, (stored(now), listed, *self._wanted))
             return [Delivery(*row) for row in database.execute(_HELD, (listed,))]
 
     def record(
@@ -148,7 +150,7 @@ class Claims:
             self._settle(database, settlements, at)
             allowed = set()
             for delivery in begun:
-                if database.execute(_BEGIN, (at, delivery.id, self.id, self._wanted)).rowcount:
+                if database.execute(_BEGIN, (at, delivery.id, self.id, *self._wanted)).rowcount:
                     allowed.add(delivery.id)
                 else:
                     database.execute(_LEFT, (at, delivery.id, self.id))

@@ -17,13 +17,15 @@ from content.errors import ConfigError, DatelineError
 from content.regions import region
 from content.settings import SiteSettings
 from newsletter.digest import Choice, History, choose, freshness, lies_in
+from newsletter.identity import sender_of, signing_keys_of
 from newsletter.ledger import Edition, EditionState, Ledger
 from newsletter.message import Letter, Recipient, Sender
+from newsletter.preferences import EVERYTHING, Frequency, Preference
 from newsletter.rendering import Renderer, Rendering
 from newsletter.return_path import ReturnPaths
 from newsletter.settings import BounceSettings, DigestSettings, NewsletterSettings
-from newsletter.subscribers import Subscribers, unpacked
-from newsletter.tokens import Tokens
+from newsletter.subscribers import Subscribers
+from newsletter.tokens import Purpose, Tokens
 
 if TYPE_CHECKING:
     from newsletter.bounces import Bounces
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 _NEWEST = 2000
 """Articles among which a digest's first edition chooses."""
+VIEW_PATH = "newsletter/view/{token}"
+"""Where variants are shown, below the site's address."""
 WITHOUT_ADDRESS = 100
 """To how many a newsletter may go that does not say where its publisher lives."""
 
@@ -71,26 +75,30 @@ class Press:
 
     @property
     def sender(self) -> Sender:
-        ours = self.newsletter
-        return Sender(
-            name=ours.from_name or self.site.title, email=ours.from_email or f"newsletter@{self.site.host}",
-            reply_to=ours.reply_to or "", host=self.site.host, unsubscribe_email=ours.unsubscribe_email or "",
-        )  # fmt: skip
+        return sender_of(self.site, self.newsletter)
 
     def unsubscribe_url(self, public_id: str) -> str:
         """A subscriber's own link for leaving."""
         path = self.newsletter.unsubscribe_path.replace("{token}", self.tokens.unsubscribe(public_id))
         return self.site.absolute(path)
 
+    def preferences_url(self, public_id: str) -> str:
+        """A subscriber's own link for choosing."""
+        token = self.tokens.lasting(Purpose.PREFERENCES, public_id)
+        return self.site.absolute(self.newsletter.preferences_path.replace("{token}", token))
+
+    def view_url(self, variant_id: int) -> str:
+        """Where a variant is shown in a browser: nobody can guess it, and it tells nothing of who got it."""
+        return self.site.absolute(VIEW_PATH.replace("{token}", self.tokens.lasting(Purpose.VIEW, str(variant_id))))
+
+    def recipient(self, public_id: str, email: str, variant_id: int = 0, return_path: str = "") -> Recipient:
+        """A subscriber with all his links. Without a variant there is nothing yet to be viewed, and that link leads nowhere."""
+        leave, choose = self.unsubscribe_url(public_id), self.preferences_url(public_id)
+        return Recipient(public_id, email, leave, return_path, choose, self.view_url(variant_id))
+
     def signing_keys(self) -> list[SigningKey]:
         """The keys that messages are signed with. Raises ``ConfigError`` for one that cannot be used."""
-        ours = self.newsletter
-        if not ours.dkim:
-            return []
-        from newsletter.dkim import load_key
-
-        domain = ours.dkim_domain or self.sender.email.rpartition("@")[2]
-        return [load_key(self.root / one.key_file, one.selector, domain) for one in ours.dkim]
+        return signing_keys_of(self.root, self.sender, self.newsletter)
 
     def letter(self, rendering: Rendering, day: date) -> Letter:
         """A rendering of the edition of ``day``, ready to be addressed."""
@@ -129,7 +137,7 @@ def explain(press: Press, now: datetime) -> list[Choice]:
 def preview(press: Press, now: datetime) -> tuple[list[Article], Rendering]:
     """What the next edition would look like to a member of all regions; when nothing is new, what the first would."""
     with reading(press.engine) as connection:
-        articles = _next(connection, press, now)
+        articles = _next(connection, press, now)[Frequency.EVERY]
     day = press.local_date(now)
     return articles, press.renderer.render(articles, day, press.tokens.slot(f"{press.digest.name}.{day}"))
 
@@ -140,12 +148,13 @@ def drafts(press: Press, now: datetime) -> list[Draft]:
     Members whose regions are not in the news get none, and are in no draft.
     """
     with reading(press.engine) as connection:
-        articles = _next(connection, press, now)
-        members = dict(Subscribers(connection).preferences(press.digest.name))
+        selected = _next(connection, press, now)
+        day, weekly = press.local_date(now), Frequency.WEEKLY in selected
+        members = dict(Subscribers(connection).preferences(press.digest.name, day, weekly=weekly))
     found: dict[Rendering, Draft] = {}
-    for packed, rendering in _renderings(press, articles, ["", *members], press.local_date(now)).items():
-        number = members.get(packed, 0) + (found[rendering].members if rendering in found else 0)
-        found[rendering] = Draft(tuple(_wanted(articles, packed)), rendering, number)
+    for key, rendering in _renderings(press, selected, [EVERYTHING, *members], day).items():
+        number = members.get(key, 0) + (found[rendering].members if rendering in found else 0)
+        found[rendering] = Draft(tuple(_wanted(selected, key)), rendering, number)
     return list(found.values())
 
 
@@ -161,21 +170,25 @@ def make(press: Press, day: date, now: datetime, *, scheduled: bool) -> Made:
     with reading(press.engine) as connection:
         if reason := _taken(Ledger(connection), name, day, scheduled=scheduled):
             return Made(None, reason)
-        preferences = Subscribers(connection).preferences(name)
+        weekly = Ledger(connection).opens_week(name, day)
+        preferences = Subscribers(connection).preferences(name, day, weekly=weekly)
         _require_postal_address(press, sum(number for _, number in preferences))
         if not preferences:
-            return Made(None, f"{name}: there is no confirmed subscriber; no edition was made")
-        articles = _chosen(connection, press, now)
+            return Made(None, f"{name}: there is no confirmed subscriber who is due; no edition was made")
+        selected = _selected(connection, press, now, day, weekly=weekly)
+    articles = selected[Frequency.EVERY]
     if not articles:
         if scheduled:
             with writing(press.engine) as connection:
                 Ledger(connection).skip(name, day, now)
         return Made(None, f"{name}: no article is new since the last edition; the edition of {day} is skipped")
-    renderings = _renderings(press, articles, [regions for regions, _ in preferences], day)
-    if not renderings:
+    due = [key for key, _ in preferences]
+    # That of everything leads, wanted or not: the archive of editions shows it.
+    renderings = _renderings(press, selected, [EVERYTHING, *due], day)
+    if not renderings.keys() & set(due):
         return Made(None, f"{name}: no subscriber's regions are in the news; no edition was made")
     # What no letter of this edition could carry is found out before anything is recorded.
-    sample = Recipient("0" * 24, press.sender.email, press.unsubscribe_url("0" * 24))
+    sample = press.recipient("0" * 24, press.sender.email)
     press.letter(next(iter(renderings.values())), day).address(sample, now)
     with writing(press.engine) as connection:
         edition = Ledger(connection).make(name, day, articles, renderings, now)
@@ -207,15 +220,30 @@ def _taken(ledger: Ledger, name: str, day: date, *, scheduled: bool) -> str:
     return f"{name}: the edition of {day} {was[there.state]}"
 
 
-def _next(connection: Connection, press: Press, now: datetime) -> list[Article]:
-    articles = _chosen(connection, press, now) or _chosen(connection, press, now, afresh=True)
-    if not articles:
+Selected = dict[Frequency, list[Article]]
+"""What an edition carries for those who get each one and, when it is their turn, for those who get one a week."""
+
+
+def _next(connection: Connection, press: Press, now: datetime) -> Selected:
+    weekly = Ledger(connection).opens_week(press.digest.name, press.local_date(now))
+    selected = _selected(connection, press, now, press.local_date(now), weekly=weekly)
+    if not selected[Frequency.EVERY]:
+        selected = {Frequency.EVERY: _chosen(connection, press, History({}, None), now)}
+    if not selected[Frequency.EVERY]:
         raise DatelineError(f"{press.digest.name}: there is no published article that it could carry; publish some first")
-    return articles
+    return selected
 
 
-def _chosen(connection: Connection, press: Press, now: datetime, *, afresh: bool = False) -> list[Article]:
-    history = History({}, None) if afresh else Ledger(connection).history(press.digest.name)
+def _selected(connection: Connection, press: Press, now: datetime, day: date, *, weekly: bool) -> Selected:
+    ledger, name = Ledger(connection), press.digest.name
+    selected = {Frequency.EVERY: _chosen(connection, press, ledger.history(name), now)}
+    if weekly:
+        # Earlier editions of the week were not theirs, so what those carried is new to them.
+        selected[Frequency.WEEKLY] = _chosen(connection, press, ledger.history_of_weeks(name, day), now)
+    return selected
+
+
+def _chosen(connection: Connection, press: Press, history: History, now: datetime) -> list[Article]:
     archive = Archive(raw(connection))
     ours, most = press.digest, _NEWEST if history.last is None else None
     there = archive.public_versions(now, regions=ours.places, sections=ours.sections, limit=most)
@@ -226,21 +254,22 @@ def _chosen(connection: Connection, press: Press, now: datetime, *, afresh: bool
     return [choice.article for choice in choices if choice.included]
 
 
-def _wanted(articles: list[Article], packed: str) -> list[Article]:
-    """The articles for members of these regions (packed)."""
-    places = [region(code) for code in unpacked(packed)]
-    return [article for article in articles if not places or lies_in(article, places)]
+def _wanted(selected: Selected, key: str) -> list[Article]:
+    """The articles for members of this preference."""
+    preference = Preference.read(key)
+    places = [region(code) for code in preference.regions]
+    return [one for one in selected.get(preference.frequency, []) if not places or lies_in(one, places)]
 
 
-def _renderings(press: Press, articles: list[Article], preferences: list[str], day: date) -> dict[str, Rendering]:
+def _renderings(press: Press, selected: Selected, preferences: list[str], day: date) -> dict[str, Rendering]:
     """A rendering for every preference that has news; equal article lists share one."""
     slot, renderer = press.tokens.slot(f"{press.digest.name}.{day}"), press.renderer
     shared: dict[tuple[str, ...], Rendering] = {}
     renderings: dict[str, Rendering] = {}
-    for packed in preferences:
-        wanted = _wanted(articles, packed)
+    for key in dict.fromkeys(preferences):
+        wanted = _wanted(selected, key)
         ids = tuple(article.id for article in wanted)
         if wanted:
             shared[ids] = shared.get(ids) or renderer.render(wanted, day, slot)
-            renderings[packed] = shared[ids]
+            renderings[key] = shared[ids]
     return renderings

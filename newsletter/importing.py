@@ -12,6 +12,7 @@ from typing import TextIO
 
 from content.errors import Problem, Severity
 from content.regions import resolve
+from newsletter.consent import Event
 from newsletter.subscribers import Joined, SubscriberError, Subscribers
 
 CELL_LINES = 40
@@ -163,4 +164,7 @@ def _join(members: Subscribers, row: Row, origin: str, now: datetime, *, confirm
     strange = f"the region {', '.join(repr(one.name) for one in unknown)} is not known" if unknown else ""
     if strange and not places:
         raise SubscriberError(f"{strange}: write a code such as CN or CN-GD, or leave it empty for all news")
-    return members.join(row.email, origin=origin, now=now, confirmed=confirmed, regions=places), strange
+    joined = members.join(
+        row.email, origin=origin, now=now, confirmed=confirmed, regions=places, evidence=Event.IMPORTED
+    )  # fmt: skip
+    return joined, strange

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -17,8 +17,9 @@ from sqlalchemy.exc import IntegrityError
 
 from content.article import Article
 from newsletter.digest import History
+from newsletter.preferences import Frequency, preference_key, wants
 from newsletter.rendering import Rendering
-from newsletter.subscribers import Standing, wants
+from newsletter.subscribers import Standing
 from newsletter.tables import OPEN_SQL, deliveries, edition_articles, editions, subscribers, variants
 
 
@@ -45,6 +46,9 @@ class EditionState(StrEnum):
     SENT = "sent"
     SKIPPED = "skipped"
     """There was nothing to say that day."""
+
+
+_WENT_OUT = (EditionState.SENDING, EditionState.PAUSED, EditionState.SENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,29 @@ class Ledger:
         last = self._connection.execute(made).scalar() if first_made else None
         return History({row.article_id: row.local_date for row in carried}, last)
 
+    def opens_week(self, digest: str, day: date) -> bool:
+        """Whether an edition of ``day`` would be the first of its ISO week that goes out."""
+        monday = day - timedelta(days=day.weekday())
+        week = editions.c.local_date.between(monday, monday + timedelta(days=6))
+        return self._one(editions.c.digest == digest, week, editions.c.state.in_(_WENT_OUT)) is None
+
+    def history_of_weeks(self, digest: str, day: date) -> History:
+        """The history as it was after the last edition, before the week of ``day``, that opened a week."""
+        before = (editions.c.digest == digest, editions.c.state.in_(_WENT_OUT))
+        newest = self._one(*before, editions.c.local_date < day - timedelta(days=day.weekday()))
+        if newest is None:
+            return History({}, None)
+        monday = newest.local_date - timedelta(days=newest.local_date.weekday())
+        opening = select(editions.c.local_date, editions.c.created_at).where(*before, editions.c.local_date >= monday)
+        first = self._connection.execute(opening.order_by(editions.c.local_date).limit(1)).one()
+        carried = self._connection.execute(
+            select(edition_articles.c.article_id, editions.c.local_date)
+            .join(editions)
+            .where(editions.c.digest == digest, editions.c.local_date <= first.local_date)
+            .order_by(editions.c.local_date.desc())
+        )
+        return History({row.article_id: row.local_date for row in carried}, first.created_at)
+
     def edition(self, digest: str, day: date) -> Edition | None:
         """The edition of a digest for a local date."""
         return self._one(editions.c.digest == digest, editions.c.local_date == day)
@@ -133,7 +160,7 @@ class Ledger:
         renderings: Mapping[str, Rendering],
         now: datetime,
     ) -> Edition | None:
-        """Freezes an edition: its articles, its renderings by region preference, its recipients.
+        """Freezes an edition: its articles, its renderings by preference, its recipients. Its subject is that of the first.
 
         ``None`` when the digest has an edition for that local date already. A date that was skipped may be taken.
         """
@@ -145,11 +172,12 @@ class Ledger:
         rows = [{"edition_id": edition_id, "article_id": a.id, "position": n} for n, a in enumerate(articles)]
         self._connection.execute(insert(edition_articles), rows)
         self._connection.execute(insert(variants), [
-            {"edition_id": edition_id, "regions": regions, "subject": one.subject, "html": one.html, "text": one.text}
-            for regions, one in renderings.items()
+            {"edition_id": edition_id, "preferences": key, "subject": one.subject, "html": one.html, "text": one.text}
+            for key, one in renderings.items()
         ])  # fmt: skip
-        recipients = self._freeze(edition_id, digest, now)
-        taken = {"recipients": recipients, "excluded": json.dumps(self._excluded(digest, recipients))}
+        recipients = self._freeze(edition_id, digest, day, now)
+        weekly = any(key.startswith(Frequency.WEEKLY) for key in renderings)
+        taken = {"recipients": recipients, "excluded": json.dumps(self._excluded(digest, recipients, day, weekly=weekly))}
         self._connection.execute(update(editions).where(editions.c.id == edition_id).values(**taken))
         return self._one(editions.c.id == edition_id)
 
@@ -171,24 +199,25 @@ class Ledger:
             taken_id: int | None = self._connection.execute(change).scalar_one_or_none()
             return taken_id
 
-    def _freeze(self, edition_id: int, digest: str, now: datetime) -> int:
+    def _freeze(self, edition_id: int, digest: str, day: date, now: datetime) -> int:
         """Takes the recipients, with consent as it is now; those who share a rendering stand together."""
-        mine = (variants.c.edition_id == edition_id, variants.c.regions == subscribers.c.regions)
+        mine = (variants.c.edition_id == edition_id, variants.c.preferences == preference_key())
         recipients = (
             select(
                 literal(edition_id), subscribers.c.id, variants.c.id, subscribers.c.email, literal(DeliveryState.PENDING.value),
                 literal(0), literal(0), literal(now, deliveries.c.changed_at.type),
             )
             .join_from(variants, subscribers, and_(*mine))
-            .where(subscribers.c.state == Standing.CONFIRMED, wants(digest))
+            .where(subscribers.c.state == Standing.CONFIRMED, wants(digest, day))
             .order_by(variants.c.id, subscribers.c.id)
         )  # fmt: skip
         columns = ["edition_id", "subscriber_id", "variant_id", "email", "state", "attempts", "doubts", "changed_at"]
         return self._connection.execute(insert(deliveries).from_select(columns, recipients)).rowcount
 
-    def _excluded(self, digest: str, recipients: int) -> dict[str, int]:
-        """Who wanted the digest and is no recipient: how many for which reason."""
-        query = select(subscribers.c.state, func.count()).where(subscribers.c.state != Standing.LEFT, wants(digest))
+    def _excluded(self, digest: str, recipients: int, day: date, *, weekly: bool) -> dict[str, int]:
+        """Who wanted the digest that day and is no recipient: how many for which reason."""
+        there = subscribers.c.state.not_in((Standing.LEFT, Standing.ERASED))
+        query = select(subscribers.c.state, func.count()).where(there, wants(digest, day, weekly=weekly))
         rows = self._connection.execute(query.group_by(subscribers.c.state))
         numbers = {str(state): number for state, number in rows}
         without_news = numbers.pop(Standing.CONFIRMED, 0) - recipients

@@ -100,8 +100,8 @@ class Letter:
             b"MIME-Version: 1.0\r\n",
             f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'.encode("ascii"),
         ]
-        literals, self._slots = _body(rendering, boundary)
-        stuffed = [_stuffed(literal) for literal in literals]
+        literals, self._slots = multipart(rendering, boundary)
+        stuffed = [dot_stuffed(literal) for literal in literals]
         self._opening = b"".join(fields) + b"\r\n" + stuffed[0]
         self._following = stuffed[1:]
         self._seal = None
@@ -133,7 +133,7 @@ class Letter:
         signatures = self._seal.sign(own, filled, second) if self._seal else b""
         pieces = [signatures, *own, self._opening]
         for value, literal in zip(filled, self._following, strict=True):
-            pieces += (_stuffed(value), literal)
+            pieces += (dot_stuffed(value), literal)
         return_path = ascii_address(recipient.return_path) if recipient.return_path else self._from
         return Message(return_path, to, message_id, tuple(pieces))
 
@@ -150,6 +150,13 @@ class Letter:
             raise HeaderError(f"List-Unsubscribe: {link!r} cannot stand between angle brackets")
         mail = f",\r\n <{self._leave_by_mail}?subject={recipient.public_id}>" if self._leave_by_mail else ""
         return f"List-Unsubscribe: <{link}>{mail}\r\n".encode("ascii")
+
+
+def with_links(part: str, rendering: Rendering, recipient: Recipient) -> str:
+    """A part of a rendering as this recipient sees it, for looking at."""
+    for link in LINKS:
+        part = part.replace(link_mark(rendering.slot, link), getattr(recipient, link))
+    return part
 
 
 def recipient_mark(edition: str, public_id: str) -> str:
@@ -170,8 +177,8 @@ def _sender_id(host: str) -> str:
     return letters[:longest] if len(letters) >= shortest else f"{letters}dateline"
 
 
-def _body(rendering: Rendering, boundary: str) -> tuple[list[bytes], list[_Slot]]:
-    """Both parts, cut where the recipient's links go. Every slot has a line, or several, of its own."""
+def multipart(rendering: Rendering, boundary: str) -> tuple[list[bytes], list[_Slot]]:
+    """Both parts of a body, cut where the recipient's links go. Every slot has a line, or several, of its own."""
     mark = f"--{boundary}"
     marks = {link_mark(rendering.slot, link): link for link in LINKS}
     cut = re.compile("(" + "|".join(sorted(map(re.escape, marks), key=len, reverse=True)) + ")")
@@ -180,7 +187,7 @@ def _body(rendering: Rendering, boundary: str) -> tuple[list[bytes], list[_Slot]
         head = f'{mark}\r\nContent-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
         texts = cut.split(content)
         slots += [_Slot(marks[found], kind == "html") for found in texts[1::2]]
-        literals = [_quoted_printable(part) for part in texts[::2]]
+        literals = [quoted_printable(part) for part in texts[::2]]
         # A soft line break on either side of the slot: what is put in can be of any length.
         opened = [literals[0], *(b"=\r\n" + literal for literal in literals[1:])]
         closed = [literal + b"=\r\n" for literal in opened[:-1]] + opened[-1:]
@@ -201,17 +208,17 @@ def _filled(slot: _Slot, recipient: Recipient) -> bytes:
     if link.isascii() and link.isprintable() and "=" not in link and " " not in link:
         raw = link.encode("ascii")
         return b"=\r\n".join([raw[start : start + _WIDTH] for start in range(0, len(raw), _WIDTH)])
-    return _quoted_printable(link)
+    return quoted_printable(link)
 
 
-def _stuffed(piece: bytes) -> bytes:
+def dot_stuffed(piece: bytes) -> bytes:
     """A piece that begins at the beginning of a line, with a dot before every line's first dot (RFC 5321 4.5.2)."""
     if b"\n." in piece:
         piece = piece.replace(b"\n.", b"\n..")
     return b"." + piece if piece.startswith(b".") else piece
 
 
-def _quoted_printable(text: str) -> bytes:
+def quoted_printable(text: str) -> bytes:
     """RFC 2045 6.7: lines of at most 75 characters ending in CR LF, so that a soft line break fits behind the last.
 
     ``binascii.b2a_qp`` makes longer ones where a blank ends a line.

@@ -19,7 +19,7 @@ from content.errors import DatelineError
 from newsletter.claims import Claims, Settlement
 from newsletter.editions import Press
 from newsletter.ledger import DeliveryState, Edition, EditionState, Ledger
-from newsletter.message import Letter, Recipient
+from newsletter.message import Letter
 from newsletter.pacing import is_throttling, shared
 from newsletter.transport import Delivery, Message, Outcome, Reply
 from newsletter.waiting_room import WaitingRoom
@@ -125,9 +125,8 @@ class LedgerQueue:
 
     def message(self, delivery: Delivery, *, smtputf8: bool = False) -> Message:
         letter = self._letters.get(delivery.variant_id) or self._letter(delivery.variant_id)
-        link = self.press.unsubscribe_url(delivery.public_id)
         back = self._return_paths.address(delivery.public_id, self.edition.id) if self._return_paths else ""
-        recipient = Recipient(delivery.public_id, delivery.email, link, back)
+        recipient = self.press.recipient(delivery.public_id, delivery.email, delivery.variant_id, back)
         return letter.address(recipient, self.clock(), smtputf8=smtputf8)
 
     def begin(self, deliveries: Sequence[Delivery], ahead: Sequence[Delivery] = ()) -> Collection[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -86,10 +86,7 @@ class Renderer:
         newsletter: NewsletterSettings,
         digest: DigestSettings,
         zone: ZoneInfo,
-        links: Sequence[str] = ("unsubscribe_url",),
     ) -> None:
-        """``links`` are those that every recipient will have; a template sees no others."""
-        self.links = links
         self.site = site
         self.newsletter = newsletter
         self.digest = digest
@@ -111,23 +108,16 @@ class Renderer:
         preview = shorten(" · ".join(article.title for article in shown[1:4]) or (shown[0].summary if shown else ""), 140)
         views |= {
             "edition": EditionView(date_text, preview, subject),
-            **{link: link_mark(slot, link) for link in self.links},
+            **{link: link_mark(slot, link) for link in LINKS},
             "reason": f"You get this because you joined {self.digest.title} from {self.site.title}.",
             "postal_address": self.newsletter.postal_address,
         }
-        return Rendering(subject, self._html(views), self._text.render("digest.txt", views), slot)
+        return Rendering(subject, to_html(self._markup, "digest.mjml", views), self._text.render("digest.txt", views), slot)
 
     def _subject(self, views: dict[str, object]) -> str:
         what = f"the subject template of the digest {self.digest.name!r}"
         written = self._text.render_line(self.digest.subject, views, what)
         return shorten(one_line(written), 200) or self.digest.title
-
-    def _html(self, views: dict[str, object]) -> str:
-        markup = self._markup.render("digest.mjml", views)
-        try:
-            return mjml.mjml2html(markup, disable_comments=False, fonts={}, include_loader=_no_includes)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise TemplateProblem(f"{self.folder / 'digest.mjml'}: is not valid MJML ({error})") from None
 
     def _article(self, article: Article) -> ArticleView:
         return ArticleView(
@@ -136,6 +126,15 @@ class Renderer:
             date_text=shown_date(article.published.astimezone(self.zone), self.site.language),
             reading_text=f"{article.reading_minutes} min read", image=article.image,
         )  # fmt: skip
+
+
+def to_html(templates: Templates, name: str, views: Mapping[str, object]) -> str:
+    """What an MJML template makes of ``views``. Raises ``TemplateProblem``."""
+    markup = templates.render(name, views)
+    try:
+        return mjml.mjml2html(markup, disable_comments=False, fonts={}, include_loader=_no_includes)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise TemplateProblem(f"{templates.folder / name}: is not valid MJML ({error})") from None
 
 
 def _no_includes(path: str) -> str:

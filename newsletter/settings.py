@@ -37,6 +37,10 @@ def _smtp(url: str) -> str:
     return url
 
 
+CONSENT = "I would like to get the newsletter by email. I can leave at any time by the link in each message."
+"""What people agree to where the operator says nothing else."""
+
+
 class ServerSettings(Section):
     """``[[newsletter.server]]``: one of several SMTP servers. What is not set is as in ``[newsletter]``."""
 
@@ -64,7 +68,16 @@ class NewsletterSettings(Section):
     from_email: EmailAddress | None = None
     reply_to: EmailAddress | None = None
     unsubscribe_path: str = "unsubscribe/{token}"
+    preferences_path: str = "preferences/{token}"
     unsubscribe_email: EmailAddress | None = None
+    confirm_path: str = "join/confirm/{token}"
+    confirm_hours: float = Field(72, gt=0, le=720)
+    consent_text: Line = CONSENT
+    consent_address: Literal["truncated", "hashed", "none"] = "truncated"
+    forget_unconfirmed_days: float = Field(30, ge=1, le=3660)
+    joins_per_network: int = Field(20, ge=1)
+    joins_per_hour: int = Field(500, ge=1)
+    disposable_domains_file: Path | None = None
     bounce_email: EmailAddress | None = None
     postal_address: Line = ""
     templates: str = "templates"
@@ -85,6 +98,7 @@ class NewsletterSettings(Section):
     # Secrets: from the environment, or from files that are named there.
     secret_key: SecretStr | None = None
     secret_key_file: Path | None = None
+    old_secret_keys_file: Path | None = None
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
     smtp_password_file: Path | None = None
@@ -93,12 +107,14 @@ class NewsletterSettings(Section):
     api_token: SecretStr | None = None
     api_token_file: Path | None = None
 
-    @field_validator("unsubscribe_path")
+    @field_validator("unsubscribe_path", "preferences_path", "confirm_path")
     @classmethod
     def _names_the_token(cls, path: str) -> str:
-        plain = path.replace("{token}", "")
-        if plain == path or not plain.isascii() or any(sign in plain for sign in '{} <>"') or not plain.isprintable():
-            raise ValueError("must be an ASCII path below the site that contains {token}, such as 'unsubscribe/{token}'")
+        before, mark, after = path.partition("{token}")
+        plain = before + after
+        strange = not plain.isascii() or any(sign in plain for sign in '{} <>"?#%\\') or not plain.isprintable()
+        if not mark or strange or not before.strip("/") or ".." in plain or "//" in path or path.startswith("/"):
+            raise ValueError("must be an ASCII path below the site that ends in {token}, such as 'unsubscribe/{token}'")
         return path
 
     @field_validator("bounce_email")
@@ -115,6 +131,12 @@ class NewsletterSettings(Section):
         if key and len(key.get_secret_value()) < 16:
             raise ValueError("must have at least 16 characters")
         return key
+
+    @model_validator(mode="after")
+    def _each_link_has_its_path(self) -> Self:
+        if self.unsubscribe_path == self.preferences_path:
+            raise ValueError("unsubscribe_path and preferences_path are the same: leaving and choosing need a path each")
+        return self
 
     @model_validator(mode="after")
     def _login_is_whole_and_private(self) -> Self:

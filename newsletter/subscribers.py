@@ -5,15 +5,17 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from content.errors import DatelineError
 from content.regions import Region
+from newsletter.consent import Consents, Event
 from newsletter.headers import HeaderError, ascii_address
+from newsletter.preferences import packed, preference_key, unpacked, wants
 from newsletter.tables import subscribers, suppressions
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ class Standing(StrEnum):
     LEFT = "left"
     SUPPRESSED = "suppressed"
     """Mail to them bounced or they complained; lifting the suppression brings back where they stood."""
+    ERASED = "erased"
+    """They had all that was known of them deleted; the empty row stands for the deliveries that were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,38 +87,47 @@ class Subscribers:
     def join(
         self, email: str, *, origin: str, now: datetime, confirmed: bool,
         regions: Iterable[Region] = (), digests: Iterable[str] = (), again: bool = False,
+        evidence: Event | None = Event.BY_HAND,
     ) -> Joined:  # fmt: skip
         """Takes an address in, with ``confirmed`` when its owner's consent is already known.
 
         Someone who left stays out, unless they themselves want to come in ``again``; a suppressed address stays out in any
-        case. Preferences of a member that are already there are kept.
+        case. Preferences of a member that are already there are kept. The consent of who becomes a member is recorded as
+        ``evidence`` of that kind; ``None`` leaves that to the caller.
         """
         key = address_key(email)
         row = self._connection.execute(select(subscribers).where(subscribers.c.email_key == key)).one_or_none()
         if self._is_suppressed(key, row, now):
             return Joined.SUPPRESSED
+        joined, member = self._take(row, email.strip(), key, origin, now, confirmed=confirmed, again=again, chosen={
+            "regions": packed(place.code for place in regions), "digests": packed(digests),
+        })  # fmt: skip
+        if confirmed and evidence and joined in (Joined.ADDED, Joined.CONFIRMED, Joined.BACK):
+            Consents(self._connection).record(member, evidence, now, origin)
+        return joined
+
+    def _take(
+        self, row: Any, email: str, key: str, origin: str, now: datetime, *,
+        confirmed: bool, again: bool, chosen: dict[str, str],
+    ) -> tuple[Joined, int]:  # fmt: skip
+        state = {
+            "state": Standing.CONFIRMED if confirmed else Standing.PENDING, "confirmed_at": now if confirmed else None,
+        }  # fmt: skip
         if row is None:
-            self._connection.execute(insert(subscribers).values(
-                public_id=secrets.token_hex(12), email=email.strip(), email_key=key,
-                state=Standing.CONFIRMED if confirmed else Standing.PENDING,
-                regions=_packed(place.code for place in regions), digests=_packed(digests),
-                origin=origin, created_at=now, confirmed_at=now if confirmed else None,
-            ))  # fmt: skip
-            return Joined.ADDED
+            added = insert(subscribers).values(
+                public_id=secrets.token_hex(12), email=email, email_key=key, origin=origin, created_at=now, **state, **chosen
+            )
+            return Joined.ADDED, self._connection.execute(added.returning(subscribers.c.id)).scalar_one()
+        change = update(subscribers).where(subscribers.c.id == row.id)
         if row.state == Standing.LEFT and not again:
-            return Joined.LEFT_BEFORE
+            return Joined.LEFT_BEFORE, row.id
         if row.state == Standing.LEFT:
-            back = {"state": Standing.CONFIRMED if confirmed else Standing.PENDING, "confirmed_at": now if confirmed else None}
-            self._connection.execute(
-                update(subscribers).where(subscribers.c.id == row.id).values(left_at=None, origin=origin, **back)
-            )
-            return Joined.BACK
+            self._connection.execute(change.values(left_at=None, origin=origin, **state))
+            return Joined.BACK, row.id
         if row.state == Standing.PENDING and confirmed:
-            self._connection.execute(
-                update(subscribers).where(subscribers.c.id == row.id).values(state=Standing.CONFIRMED, confirmed_at=now)
-            )
-            return Joined.CONFIRMED
-        return Joined.UNCHANGED
+            self._connection.execute(change.values(state))
+            return Joined.CONFIRMED, row.id
+        return Joined.UNCHANGED, row.id
 
     def _is_suppressed(self, key: str, row: Any, now: datetime) -> bool:
         if row is not None and row.state == Standing.SUPPRESSED:
@@ -133,9 +146,9 @@ class Subscribers:
         """Sets what a member gets; ``None`` leaves a choice as it is, none means all. Says whether there is such a one."""
         chosen = {}
         if regions is not None:
-            chosen["regions"] = _packed(place.code for place in regions)
+            chosen["regions"] = packed(place.code for place in regions)
         if digests is not None:
-            chosen["digests"] = _packed(digests)
+            chosen["digests"] = packed(digests)
         who = subscribers.c.email_key == address_key(email), subscribers.c.state != Standing.LEFT
         # Nothing to set: the question alone.
         change = update(subscribers).where(*who).values(chosen or {"email": subscribers.c.email})
@@ -147,38 +160,30 @@ class Subscribers:
         return bool(self._connection.execute(change.values(state=Standing.LEFT, state_before=None, left_at=now)).rowcount)
 
     def count(self) -> dict[Standing, int]:
-        rows = self._connection.execute(select(subscribers.c.state, func.count()).group_by(subscribers.c.state))
+        """How many stand where; the erased are nobody any more."""
+        there = select(subscribers.c.state, func.count()).where(subscribers.c.state != Standing.ERASED)
+        rows = self._connection.execute(there.group_by(subscribers.c.state))
         return {Standing(state): number for state, number in rows}
 
     def all(self) -> Iterator[Subscriber]:
         """Every subscriber in the order of joining."""
-        for row in self._connection.execution_options(yield_per=1000).execute(select(subscribers).order_by(subscribers.c.id)):
+        query = select(subscribers).where(subscribers.c.state != Standing.ERASED).order_by(subscribers.c.id)
+        for row in self._connection.execution_options(yield_per=1000).execute(query):
             yield Subscriber(
                 row.id, row.public_id, row.email, Standing(row.state), unpacked(row.regions), unpacked(row.digests),
                 row.origin, row.created_at, row.confirmed_at,
             )  # fmt: skip
 
-    def preferences(self, digest: str) -> list[tuple[str, int]]:
-        """The region preferences (packed) of those who are due this digest, and how many share each."""
+    def preferences(self, digest: str, day: date | None = None, *, weekly: bool = True) -> list[tuple[str, int]]:
+        """The preferences (keys) of those who are due this digest, and how many share each.
+
+        On ``day``, if one is given; ``weekly`` says whether it is the turn of those who want one edition a week.
+        """
+        key = preference_key()
         query = (
-            select(subscribers.c.regions, func.count())
-            .where(subscribers.c.state == Standing.CONFIRMED, wants(digest))
-            .group_by(subscribers.c.regions)
-            .order_by(subscribers.c.regions)
+            select(key, func.count())
+            .where(subscribers.c.state == Standing.CONFIRMED, wants(digest, day, weekly=weekly))
+            .group_by(key)
+            .order_by(key)
         )
-        return [(regions, number) for regions, number in self._connection.execute(query)]
-
-
-def wants(digest: str):  # type: ignore[no-untyped-def]
-    """The condition on a subscriber's row that this digest is wanted."""
-    return or_(subscribers.c.digests == "", subscribers.c.digests.like(f"%,{digest.replace('_', '#_')},%", escape="#"))
-
-
-def _packed(words: Iterable[str]) -> str:
-    listed = sorted(set(words))
-    return f",{','.join(listed)}," if listed else ""
-
-
-def unpacked(words: str) -> tuple[str, ...]:
-    """The words of a packed preference."""
-    return tuple(word for word in words.split(",") if word)
+        return [(found, number) for found, number in self._connection.execute(query)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    DDL,
     Boolean,
     Column,
     Date,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
     text,
 )
 
@@ -32,6 +34,15 @@ subscribers = Table(
     # Preferences as sorted codes and names with commas around them; empty means all.
     Column("regions", String, nullable=False, default=""),
     Column("digests", String, nullable=False, default=""),
+    Column("frequency", String(16), nullable=False, server_default="every"),
+    # The first local date of an edition that may go to them again.
+    Column("paused_until", Date),
+    # Empty: as the site has it.
+    Column("language", String(35), nullable=False, server_default=""),
+    Column("time_zone", String(64), nullable=False, server_default=""),
+    # An address that was asked for and not yet confirmed, and when.
+    Column("new_email", String(320)),
+    Column("new_email_at", Instant),
     Column("origin", String, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("confirmed_at", Instant),
@@ -74,11 +85,12 @@ variants = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("edition_id", ForeignKey("editions.id"), nullable=False),
-    Column("regions", String, nullable=False),
+    # The key of a preference: regions and frequency.
+    Column("preferences", String, nullable=False),
     Column("subject", Text, nullable=False),
     Column("html", Text, nullable=False),
     Column("text", Text, nullable=False),
-    UniqueConstraint("edition_id", "regions"),
+    UniqueConstraint("edition_id", "preferences", name="uq_variants_edition_id_regions"),
 )
 
 senders = Table(
@@ -173,4 +185,64 @@ bounces = Table(
     # The day on which it counts against the address; empty when it does not.
     Column("counts_on", Date),
     UniqueConstraint("address_hash", "counts_on"),
+)
+
+consent_texts = Table(
+    "consent_texts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # A digest of the text: whoever changes the text has a new version, without having to remember to say so.
+    Column("version", String(16), nullable=False, unique=True),
+    Column("text", Text, nullable=False),
+    Column("first_used", Instant, nullable=False),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("subscriber_id", ForeignKey("subscribers.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("event", String(16), nullable=False),
+    Column("happened_at", Instant, nullable=False),
+    # The page with the form, or the file of an import.
+    Column("source", Text, nullable=False),
+    # Truncated, hashed or empty, as the settings said at the time.
+    Column("network", String(64), nullable=False),
+    Column("text_id", ForeignKey("consent_texts.id")),
+    # What was asked for, as JSON.
+    Column("choices", Text, nullable=False, server_default="{}"),
+    # A confirmation says which request it confirms.
+    Column("asked_id", ForeignKey("consents.id", ondelete="CASCADE")),
+)
+
+UNCHANGED_SQL = """
+CREATE TRIGGER consents_are_never_changed BEFORE UPDATE ON consents
+BEGIN SELECT RAISE(ABORT, 'evidence of consent is never changed'); END"""
+"""Rows are added, and go with their person; there is no other way."""
+event.listen(consents, "after_create", DDL(UNCHANGED_SQL).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
+
+pending_mails = Table(
+    "pending_mails",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("email", String(320), nullable=False),
+    # The request as it came in, as JSON, until somebody has looked whose address it is.
+    Column("request", Text, nullable=False),
+    Column("subscriber_id", ForeignKey("subscribers.id", ondelete="CASCADE"), index=True),
+    Column("consent_id", ForeignKey("consents.id", ondelete="CASCADE")),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("created_at", Instant, nullable=False),
+    # While a process has it, this is when others may take it for dead.
+    Column("next_attempt", Instant, nullable=False, index=True),
+)
+
+rate_counters = Table(
+    "rate_counters",
+    metadata,
+    # A keyed hash: whose address or network is counted shows nowhere.
+    Column("key", String(200), primary_key=True),
+    Column("count", Integer, nullable=False),
+    # Seconds since 1970.
+    Column("expires_at", Float, nullable=False, index=True),
 )

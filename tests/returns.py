@@ -51,7 +51,7 @@ class Returns:
                     **moment,
                 )
             )
-            connection.execute(insert(variants).values(id=1, edition_id=31, regions="", subject="s", html="h", text="t"))
+            connection.execute(insert(variants).values(id=1, edition_id=31, preferences="", subject="s", html="h", text="t"))
             rows = connection.execute(select(subscribers.c.id, subscribers.c.email)).all()
             sent = {"edition_id": 31, "variant_id": 1, "state": "sent", "changed_at": NOW}
             connection.execute(insert(deliveries), [{"subscriber_id": id, "email": email, **sent} for id, email in rows])

@@ -73,6 +73,19 @@ def open_site(context: typer.Context, site: Path | None) -> Site:
 
 
 # They add their commands to the app above.
-from dateline.cli import articles, deliveries, demo, digests, doctor, members, places, returns, running, serving  # noqa: E402
+from dateline.cli import articles, deliveries, demo, digests, doctor, members, persons, places, returns, running, serving  # noqa: E402
 
-__all__ = ["app", "articles", "deliveries", "demo", "digests", "doctor", "members", "places", "returns", "running", "serving"]
+__all__ = [
+    "app",
+    "articles",
+    "deliveries",
+    "demo",
+    "digests",
+    "doctor",
+    "members",
+    "persons",
+    "places",
+    "returns",
+    "running",
+    "serving",
+]

@@ -288,7 +288,6 @@ def _send_test(place: Site, press: Press, address: str, as_json: bool) -> None:
     from dateline import clock
     from newsletter.editions import preview as preview_edition
     from newsletter.headers import HeaderError, ascii_address
-    from newsletter.message import Recipient
     from newsletter.sending import open_transport
     from newsletter.transport import Single
 
@@ -301,7 +300,7 @@ def _send_test(place: Site, press: Press, address: str, as_json: bool) -> None:
     rendering = replace(rendering, subject=f"[Test] {rendering.subject}")
     letter = press.letter(rendering, press.local_date(now))
     # A test is a message of its own each time: its id has the time in it.
-    recipient = Recipient(f"test-{now.timestamp()}", address, press.unsubscribe_url("test"))
+    recipient = replace(press.recipient("test", address), public_id=f"test-{now.timestamp()}")
     queue = Single(lambda smtputf8: letter.address(recipient, now, smtputf8=smtputf8))
     open_transport(place.root, place.settings.site, place.settings.newsletter).run(queue)
     reply = queue.reply

@@ -24,6 +24,7 @@ def demo(context: typer.Context, site: SiteOption = None, as_json: JsonOption = 
     from dateline.config import FILE_NAME
     from dateline.site import Site, lay_out
     from newsletter.editions import preview
+    from newsletter.message import with_links
     from newsletter.subscribers import Subscribers
     from newsletter.suppression import Suppressions
 
@@ -52,7 +53,7 @@ def demo(context: typer.Context, site: SiteOption = None, as_json: JsonOption = 
     public = root / place.settings.feeds.folder
     page = public / "digest-preview.html"
     _, rendering = preview(press, clock.now())
-    shown = rendering.html.replace(rendering.slot, press.unsubscribe_url("preview"))
+    shown = with_links(rendering.html, rendering, press.recipient("preview", "reader@example.com"))
     # The sample's address exists nowhere: its pictures are those beside this page.
     page.write_text(shown.replace(f'src="{place.settings.site.url}/', 'src="'), "utf-8")
     opened = {

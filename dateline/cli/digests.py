@@ -98,12 +98,13 @@ def preview(
     """Show what the next edition looks like to a member of all regions; send and record nothing."""
     from dateline import clock
     from newsletter.editions import preview as preview_edition
+    from newsletter.message import with_links
 
     place = open_site(context, site)
     press = place.press(place.digest(name))
     articles, rendering = preview_edition(press, clock.now())
-    link = press.unsubscribe_url("preview")
-    parts = {kind: part.replace(rendering.slot, link) for kind, part in (("html", rendering.html), ("text", rendering.text))}
+    reader = press.recipient("preview", "reader@example.com")
+    parts = {kind: with_links(part, rendering, reader) for kind, part in (("html", rendering.html), ("text", rendering.text))}
     wanted = [(html, parts["html"].encode()), (text, parts["text"].encode())]
     if eml:
         wanted.append((eml, _sample(press, rendering, "reader@example.com")))
@@ -122,11 +123,10 @@ def preview(
 
 def _sample(press: Press, rendering: Rendering, address: str) -> bytes:
     from dateline import clock
-    from newsletter.message import Recipient
 
     now = clock.now()
     letter = press.letter(rendering, press.local_date(now))
-    return letter.address(Recipient("preview", address, press.unsubscribe_url("preview")), now).content
+    return letter.address(press.recipient("preview", address), now).content
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -70,6 +70,7 @@ def run(context: typer.Context, site: SiteOption = None, as_json: JsonOption = F
     import threading
 
     from dateline import clock
+    from newsletter.postman import Postman
     from newsletter.schedule import Schedule, outlook
     from newsletter.sending import open_transport
 
@@ -80,11 +81,12 @@ def run(context: typer.Context, site: SiteOption = None, as_json: JsonOption = F
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, frame: told.set())
+    postman = Postman(place.reception, clock.now)
     service = Schedule(
         presses,
         lambda: open_transport(place.root, place.settings.site, place.settings.newsletter),
         clock.now,
-        beside=[lambda: _release(place), lambda: _read_bounces(place)],
+        beside=[lambda: _release(place), lambda: _read_bounces(place), postman.round],
     )
     for press in presses:
         due = outlook(press, clock.now())
@@ -93,6 +95,7 @@ def run(context: typer.Context, site: SiteOption = None, as_json: JsonOption = F
     while not told.wait(timeout=3600):
         pass
     log.info("stopping")
+    postman.stop()
     service.stop()
     log.info("stopped")
 

@@ -19,13 +19,13 @@ def serve(
     as_json: JsonOption = False,
 ) -> None:
     """Serve the published feeds and pages over HTTP, until told to stop (SIGTERM or Ctrl-C)."""
+    import logging
     import socket
-
-    import uvicorn
 
     from content.errors import ConfigError
     from dateline.web.app import application
     from dateline.web.files import PublicFiles
+    from dateline.web.server import server
 
     place = open_site(context, site)
     ours = place.settings
@@ -46,9 +46,13 @@ def serve(
         output.print_json({"url": shown, "folder": str(folder)})
     else:
         output.say(f"Serving {folder} at {shown} (stop with Ctrl-C)")
+    output.log_to_stderr(as_json=wants_json(context, as_json))
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     files = PublicFiles(folder, ours.site.url, ours.site.title, ours.serve, list(ours.feeds.hubs))
-    config = uvicorn.Config(
-        application(files), log_level="warning", access_log=False, lifespan="off", server_header=False, date_header=True,
-        proxy_headers=False, timeout_graceful_shutdown=10, ws="none",
-    )  # fmt: skip
-    uvicorn.Server(config).run([listening])
+    desk = None
+    if ours.digest:
+        # Who only serves feeds waits for none of it.
+        from dateline.web.desk import open_desk
+
+        desk = open_desk(place)
+    server(application(files, desk, access_log=ours.serve.access_log), ours.serve).run([listening])

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+import ipaddress
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from content.settings import Section
+
+
+def _network(written: str) -> str:
+    try:
+        return str(ipaddress.ip_network(written.strip()))
+    except ValueError:
+        raise ValueError(f"{written!r} is no network: write it as '10.0.0.0/8', or one address as '127.0.0.1'") from None
 
 
 class ServeSettings(Section):
@@ -15,3 +25,5 @@ class ServeSettings(Section):
     feed_max_age: int = Field(300, ge=0)
     page_max_age: int = Field(60, ge=0)
     media_max_age: int = Field(31_536_000, ge=0)
+    trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = Field([])
+    access_log: bool = False

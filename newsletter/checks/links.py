@@ -112,7 +112,8 @@ def _not_published(specimen: Specimen, links: list[Link]) -> list[Finding]:
     found = []
     for link in {link.url: link for link in reversed(links)}.values():
         path = published_path(specimen, link.url)
-        if link.url == specimen.leave or path is None or path.exists():
+        # The program itself answers the member's own links.
+        if link.url in (specimen.leave, *specimen.own) or path is None or path.exists():
             continue
         if article := articles.get(link.url):
             problem = f"its page {link.url} is not in {specimen.setting.public}"

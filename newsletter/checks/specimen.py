@@ -37,7 +37,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Specimen:
-    """One variant's message to one member. ``leave`` is that member's own link for leaving."""
+    """One variant's message to one member. ``leave`` is that member's own link for leaving, ``own`` are the other links."""
 
     setting: Setting
     articles: tuple[Article, ...]
@@ -47,15 +47,18 @@ class Specimen:
     html: str
     text: str
     page: HtmlElement
+    own: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, setting: Setting, articles: tuple[Article, ...], leave: str, content: bytes) -> Specimen:
+    def of(
+        cls, setting: Setting, articles: tuple[Article, ...], leave: str, content: bytes, own: tuple[str, ...] = ()
+    ) -> Specimen:
         """Reads a message (RFC 5322) back."""
         message = email.message_from_bytes(content, policy=email.policy.default)
         assert isinstance(message, EmailMessage)
         markup, text = (_part(message, kind) for kind in ("html", "plain"))
         page = html.document_fromstring(markup if markup.strip() else "<html><body></body></html>")
-        return cls(setting, articles, leave, content, message, markup, text, page)
+        return cls(setting, articles, leave, content, message, markup, text, page, own)
 
     @property
     def subject(self) -> str:

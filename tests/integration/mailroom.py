@@ -31,6 +31,7 @@ class Server:
         self.address = ""
         self.taken: list[str] = []
         self.ids: list[str] = []
+        self.messages: dict[str, bytes] = {}
         self.senders: list[str] = []
         self.plan: dict[str, list[str]] = {}
         self.rcpt: dict[str, list[str]] = {}
@@ -50,6 +51,7 @@ class Server:
             server.transport.abort()
         if reply.startswith(("250", "drop")):
             self.taken.append(to)
+            self.messages[to] = envelope.content
             self.senders.append(envelope.mail_from)
             self.ids.append(next(line for line in envelope.content.decode().splitlines() if line.startswith("Message-ID")))
         return reply

@@ -98,7 +98,7 @@ FOOTER = '<mj-text padding="18px 24px 40px">'
         (TXT, "\n{{ a.url }}\n", "\n", "parts", "error", "the text part has no link to article “News of cables”"),
         (MJML, 'href="{{ a.url }}"', 'href="{{ site.url }}"', "parts", "error", "the HTML part has no link to article"),
         (MJML, "Unsubscribe</a>", "Unsubscribe</a> <a class='ink' href='https://social.test/us'>x</a>", "parts", "warning", "https://social.test/us"),
-        (MJML, "color:#161616;text-decoration:underline", "color:#949494;text-decoration:underline", "contrast", "error", "in light mode “Unsubscribe” (#949494 on #ffffff) has a contrast of 3.03, and needs 4.5"),
+        (MJML, "color:#161616;text-decoration:underline", "color:#949494;text-decoration:underline", "contrast", "error", "in light mode “Change what you get” (#949494 on #ffffff) has a contrast of 3.03, and needs 4.5"),
         (MJML, ".ink { color: #f3f2ee !important; }", "", "contrast", "error", "in dark mode"),
         (MJML, "background-color=\"#ffffff\"", "background-color=\"#777777\"", "contrast", "error", "on #777777"),
         (MJML, FOOTER, FOOTER + '<p style="color:hotpinkish">x</p>', "contrast", "warning", "'hotpinkish'"),

@@ -13,7 +13,6 @@ from newsletter.checks.headers import ONCE, check_headers
 from newsletter.checks.source import Source
 from newsletter.checks.specimen import Setting, Specimen
 from newsletter.editions import drafts
-from newsletter.message import Recipient
 
 
 @pytest.fixture
@@ -28,7 +27,7 @@ def spoiled(desk: Desk, before: bytes, after: bytes) -> list[Finding]:
     (draft,) = drafts(desk.press, NOW)
     leave = desk.press.unsubscribe_url("0" * 24)
     letter = desk.press.letter(draft.rendering, desk.press.local_date(NOW))
-    content = letter.address(Recipient("0" * 24, "ann@example.com", leave), NOW).content
+    content = letter.address(desk.press.recipient("0" * 24, "ann@example.com"), NOW).content
     assert before in content
     folder = desk.root / "templates"
     setting = Setting(
