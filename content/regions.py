@@ -114,18 +114,19 @@ def lineage(place: Region) -> tuple[Region, ...]:
     return tuple(found)
 
 
-def resolve(names: Iterable[str]) -> tuple[list[Region], list[Unresolved]]:
+def resolve(names: Iterable[str], *, towns: bool = True) -> tuple[list[Region], list[Unresolved]]:
     """The regions that names or codes stand for, in their order and once each, and what could not be told.
 
     A code is understood in any letter case, alpha-3 too; a name with or without its accents; a town stands for the subdivision
-    that it lies in. Where a name is shared by places in several countries, the countries named beside it decide.
+    that it lies in, unless ``towns`` are left out. Where a name is shared by places in several countries, the countries
+    named beside it decide.
     """
     wanted = [name.strip() for name in names if name.strip()]
-    certain = {found.country for name in wanted if (found := _resolve_one(name, ())) and isinstance(found, Region)}
+    certain = {found.country for name in wanted if (found := _resolve_one(name, (), towns)) and isinstance(found, Region)}
     regions: list[Region] = []
     unresolved: list[Unresolved] = []
     for name in wanted:
-        found = _resolve_one(name, certain)
+        found = _resolve_one(name, certain, towns)
         if isinstance(found, Unresolved):
             unresolved.append(found)
         elif found not in regions:
@@ -133,7 +134,7 @@ def resolve(names: Iterable[str]) -> tuple[list[Region], list[Unresolved]]:
     return regions, unresolved
 
 
-def _resolve_one(name: str, beside: Collection[str]) -> Region | Unresolved:
+def _resolve_one(name: str, beside: Collection[str], towns: bool) -> Region | Unresolved:
     if (code := _code(name)) in _lines() and not code.isdigit():
         return _row(code).region
     key = fold(name)
@@ -147,7 +148,7 @@ def _resolve_one(name: str, beside: Collection[str]) -> Region | Unresolved:
         return _row(near[0]).region
     if len(candidates) == 1:
         return _row(candidates[0]).region
-    return Unresolved(name, tuple(candidates)) if candidates else _resolve_town(name, beside)
+    return Unresolved(name, tuple(candidates)) if candidates or not towns else _resolve_town(name, beside)
 
 
 def _resolve_town(name: str, beside: Collection[str]) -> Region | Unresolved:

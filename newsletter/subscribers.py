@@ -97,7 +97,7 @@ class Subscribers:
             self._connection.execute(insert(subscribers).values(
                 public_id=secrets.token_hex(12), email=email.strip(), email_key=key,
                 state=Standing.CONFIRMED if confirmed else Standing.PENDING,
-                regions=_packed(place.code for place in regions), digests=_packed(digests),
+                regions=packed(place.code for place in regions), digests=packed(digests),
                 origin=origin, created_at=now, confirmed_at=now if confirmed else None,
             ))  # fmt: skip
             return Joined.ADDED
@@ -133,9 +133,9 @@ class Subscribers:
         """Sets what a member gets; ``None`` leaves a choice as it is, none means all. Says whether there is such a one."""
         chosen = {}
         if regions is not None:
-            chosen["regions"] = _packed(place.code for place in regions)
+            chosen["regions"] = packed(place.code for place in regions)
         if digests is not None:
-            chosen["digests"] = _packed(digests)
+            chosen["digests"] = packed(digests)
         who = subscribers.c.email_key == address_key(email), subscribers.c.state != Standing.LEFT
         # Nothing to set: the question alone.
         change = update(subscribers).where(*who).values(chosen or {"email": subscribers.c.email})
@@ -174,7 +174,8 @@ def wants(digest: str):  # type: ignore[no-untyped-def]
     return or_(subscribers.c.digests == "", subscribers.c.digests.like(f"%,{digest.replace('_', '#_')},%", escape="#"))
 
 
-def _packed(words: Iterable[str]) -> str:
+def packed(words: Iterable[str]) -> str:
+    """Words of a preference as a row keeps them: sorted, with commas around them; none means all."""
     listed = sorted(set(words))
     return f",{','.join(listed)}," if listed else ""
 
