@@ -57,6 +57,8 @@ class Batch:
         self._now = now
         self._origin = f"{BY_IMPORT}{source}, {now:%Y-%m-%d}"
         self._confirmed = confirmed
+        # Ids of one batch lie side by side in their index; each at a place of its own would be written with its whole page.
+        self._prefix = secrets.token_hex(4)
         self._changes: list[dict[str, object]] = []
         self._to_suppress: list[Row] = []
         self._known: dict[str, _Known] = {}
@@ -139,7 +141,7 @@ class Batch:
         # Consent has no better date than that on which somebody here vouched for it, unless the list knows one.
         confirmed_at = row.confirmed_at or (self._now if state is Standing.CONFIRMED else None)
         values = {
-            "public_id": secrets.token_hex(12), "email": row.email, "email_key": row.key, "state": state,
+            "public_id": self._prefix + secrets.token_hex(8), "email": row.email, "email_key": row.key, "state": state,
             "regions": row.regions, "digests": row.digests, "origin": origin[:_LONGEST_ORIGIN],
             "created_at": row.created_at or row.confirmed_at or self._now, "confirmed_at": confirmed_at,
             "left_at": (row.left_at or self._now) if state is Standing.LEFT else None,
