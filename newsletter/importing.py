@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TextIO
@@ -92,10 +93,14 @@ def import_members(
         run = _Run(engine, key, plan, now, rejected)
         for number, (layout, out) in enumerate(work):
             before = sum(sizes[:number])
-            run.take(layout, out=out, progress=lambda lines, before=before: progress(before + lines, sum(sizes)))  # type: ignore[misc]
+            run.take(layout, out=out, progress=partial(_tell, progress, before, sum(sizes)))
             progress(before + sizes[number], sum(sizes))
     run.report.rejects = rejects if rejected.count else None
     return run.report
+
+
+def _tell(progress: Progress, before: int, total: int, lines: int) -> None:
+    progress(min(before + lines, total), total)
 
 
 class _Run:

@@ -81,7 +81,7 @@ def import_(
     quiet = wants_json(context, as_json)
     if not quiet:
         _show_columns(found)
-        if not dry_run and not yes and sys.stdin.isatty():
+        if not dry_run and not yes and sys.stdin.isatty() and sys.stdout.isatty():
             agreed = "who agreed to be mailed" if confirmed else "who wait until they agree"
             typer.confirm(f"Import them, as members {agreed}?", abort=True)
     target = rejects or file.with_name(f"{file.stem}.rejects.csv")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ class ListFile:
                 return
             with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as packed:
                 yield cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, packed), _HEAD))
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error) as error:
             raise SubscriberError(f"{self}: cannot be unpacked ({error}): unpack it yourself and name the file") from None
         except OSError as error:
             raise SubscriberError(f"{self}: cannot be read ({error.strerror or error})") from None

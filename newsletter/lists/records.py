@@ -44,9 +44,11 @@ def records(lines: Iterable[str], delimiter: str, width: int = 0) -> Iterator[Re
             if text.strip(blank):
                 yield Record(number, text, text.split(delimiter) if delimiter else [text])
         else:
-            while len(ahead) < CELL_LINES and (more := next(source, None)) is not None:
-                ahead.append(more)
-            cells, used = _quoted([line, *ahead], delimiter, width)
+            cells, _ = _parsed([line], delimiter)
+            if cells is None:
+                while len(ahead) < CELL_LINES and (more := next(source, None)) is not None:
+                    ahead.append(more)
+                cells, used = _quoted([line, *ahead], delimiter, width)
             raw = line + "".join(ahead.popleft() for _ in range(used - 1))
             if cells is None:
                 error = "a quotation mark is opened and not closed: remove it, or write two for one"

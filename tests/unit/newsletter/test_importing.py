@@ -6,9 +6,10 @@ import stat
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lists import KEY, NOW, Members
 
@@ -135,6 +136,40 @@ def test_who_asked_to_be_forgotten_does_not_come_back_even_as_one_who_left(site:
     site.suppress("a@x.test", Reason.ERASED)
     assert site.take("email,status\na@x.test,unsubscribed\nA@x.test,cleaned\na@x.test,active\n").fates == {Fate.SUPPRESSED: 3}
     assert site.all == {}
+
+
+_LINES = st.lists(
+    st.tuples(
+        st.sampled_from(["a@x.test", "A@X.test", "b@x.test", "b@X.TEST"]),
+        st.sampled_from(["active", "pending", "unsubscribed", "cleaned", "complained", "perhaps", ""]),
+    ),
+    max_size=8,
+)
+
+
+@given(st.lists(st.one_of(_LINES, st.sampled_from(["leave a@x.test", "suppress b@x.test"])), max_size=5))
+@settings(max_examples=60)
+def test_whoever_was_out_once_is_not_mailed_whatever_is_imported(acts: list[list[tuple[str, str]] | str]) -> None:
+    """Invariant 23."""
+    with TemporaryDirectory() as folder:
+        site, out = Members(Path(folder)), set()
+        for act in acts:
+            if isinstance(act, str):
+                what, address = act.split()
+                staying = {email.lower() for email, standing in site.standings.items() if standing != "left"}
+                if what == "leave" and address in staying:
+                    site.leave(address)
+                    out.add(address)
+                elif what == "suppress":
+                    site.suppress(address, Reason.COMPLAINT)
+                    out.add(address)
+            elif act:
+                text = "email,status\n" + "".join(f"{email},{word}\n" for email, word in act)
+                first, again = site.take(text), site.take(text)
+                assert (again.fates[Fate.ADDED], again.fates[Fate.CONFIRMED], again.rejected) == (0, 0, first.rejected)
+                out |= {email.lower() for email, word in act if word in ("unsubscribed", "cleaned", "complained")}
+            mailed = {email.lower() for email, standing in site.standings.items() if standing == "confirmed"}
+            assert not mailed & out
 
 
 def test_a_suppression_whose_time_is_over_holds_nobody_and_stands_in_no_ones_way(site: Members) -> None:
