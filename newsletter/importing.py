@@ -81,7 +81,7 @@ def import_members(
     import is killed. Run again, it goes on where it was and adds nobody twice. ``key`` is the site's.
     """
     with writing(engine) as connection:
-        # A suppression whose time is over would stand in the way of a new one.
+        # Members whose suppression is over stand again where they stood, before a list is held against that.
         Suppressions(connection, key).expire(now)
     for layout in plan.layouts:
         if rejects.resolve() == layout.file.path.resolve():

@@ -173,10 +173,13 @@ def test_whoever_was_out_once_is_not_mailed_whatever_is_imported(acts: list[list
 
 
 def test_a_suppression_whose_time_is_over_holds_nobody_and_stands_in_no_ones_way(site: Members) -> None:
-    site.suppress("a@x.test", Reason.HARD_BOUNCE, NOW + timedelta(days=1))
+    site.join("b@x.test")
+    for email in ("a@x.test", "b@x.test"):
+        site.suppress(email, Reason.HARD_BOUNCE, NOW + timedelta(days=1))
     later = NOW + timedelta(days=2)
-    assert site.take("email,status\na@x.test,bounced\n", now=later).fates == {Fate.SUPPRESSED: 1}
-    assert site.standings == {"a@x.test": "suppressed"}
+    report = site.take("email,status\na@x.test,bounced\nb@x.test,active\n", now=later)
+    assert report.fates == {Fate.SUPPRESSED: 1, Fate.MERGED: 1}
+    assert site.standings == {"a@x.test": "suppressed", "b@x.test": "confirmed"}
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
