@@ -114,20 +114,20 @@ def lineage(place: Region) -> tuple[Region, ...]:
     return tuple(found)
 
 
-def resolve(names: Iterable[str]) -> tuple[list[Region], list[Unresolved]]:
+def resolve(names: Iterable[str], *, towns: bool = True) -> tuple[list[Region], list[Unresolved]]:
     """The regions that names or codes stand for, in their order and once each, and what could not be told.
 
     A code is understood in any letter case, alpha-3 too; a name with or without its accents; a town or a county stands for the
-    first-level subdivision that it lies in, a group of states for the area that is nearest. Where a name is shared, what it
-    stands for in a text counts, and the countries named beside it decide first.
+    first-level subdivision that it lies in (unless ``towns`` are left out), a group of states for the area that is nearest.
+    Where a name is shared, what it stands for in a text counts, and the countries named beside it decide first.
     """
     wanted = [name.strip() for name in names if name.strip()]
-    alone = [_resolve_one(name, frozenset()) for name in wanted]
+    alone = [_resolve_one(name, frozenset(), towns) for name in wanted]
     regions: list[Region] = []
     unresolved: list[Unresolved] = []
     for number, name in enumerate(wanted):
         others = (one for other, one in enumerate(alone) if other != number)
-        found = _resolve_one(name, frozenset(one.country for one in others if isinstance(one, Region)))
+        found = _resolve_one(name, frozenset(one.country for one in others if isinstance(one, Region)), towns)
         if isinstance(found, Unresolved):
             unresolved.append(found)
         elif found not in regions:
@@ -136,27 +136,28 @@ def resolve(names: Iterable[str]) -> tuple[list[Region], list[Unresolved]]:
 
 
 @lru_cache(maxsize=4096)
-def _resolve_one(name: str, beside: frozenset[str]) -> Region | Unresolved:
+def _resolve_one(name: str, beside: frozenset[str], towns: bool) -> Region | Unresolved:
     if (code := _code(name)) in _lines() and not code.isdigit():
         return _row(code).region
     key = fold(name)
     if (code := _by_name()[0].get(key, "")) and key not in _SHARED:
         return _row(code).region
-    meanings = _meanings(key, beside)
+    meanings = _meanings(key, beside, towns)
     codes = tuple(dict.fromkeys(code for _, code in meanings))
     if codes and (len(codes) == 1 or meanings[0][0] >= meanings[1][0] + CLEARLY):
         return _row(codes[0]).region
     return Unresolved(name, codes)
 
 
-def _meanings(key: str, beside: frozenset[str]) -> list[tuple[float, str]]:
+def _meanings(key: str, beside: frozenset[str], towns: bool) -> list[tuple[float, str]]:
     """The codes that a folded name may stand for, likeliest first, with how likely each is."""
     # Loaded only when somebody names a place that is no country.
     from content.gazetteer import Candidate, Kind, called
     from content.meanings import likely, merged
 
     subdivisions = _by_name()[1].get(key, ())
-    found = merged((*called(key), *(Candidate(Kind.SUBDIVISION, first_level(code)) for code in subdivisions)))
+    named = [own for own in called(key) if towns or own.kind not in (Kind.TOWN, Kind.CAPITAL)]
+    found = merged((*named, *(Candidate(Kind.SUBDIVISION, first_level(code)) for code in subdivisions)))
     said = dict.fromkeys(beside, 1.5)
     # London beside Canada is the one there, but Paris beside the United States not the small town in Texas.
     near = [own for own in found if own.country in beside and (own.kind is not Kind.TOWN or own.inhabitants >= LARGE)]

@@ -10,7 +10,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, exists, insert, literal, select
+from sqlalchemy import Connection, insert, select
 
 from newsletter.tables import consent_texts, consents, subscribers
 
@@ -95,20 +95,6 @@ class Consents:
             "asked_id": asked_id,
         }  # fmt: skip
         return int(self._connection.execute(insert(consents).values(row).returning(consents.c.id)).scalar_one())
-
-    def record_imported(self, origin: str, now: datetime) -> int:
-        """Records the consent of all confirmed members of this origin who have no evidence yet, in one statement.
-
-        Returns how many those were. For imports that do not go through ``Subscribers.join``.
-        """
-        known = exists().where(consents.c.subscriber_id == subscribers.c.id)
-        who = (subscribers.c.origin == origin, subscribers.c.confirmed_at.is_not(None), ~known)
-        found = select(
-            subscribers.c.id, literal(Event.IMPORTED.value), literal(now, consents.c.happened_at.type),
-            subscribers.c.origin, literal(""),
-        ).where(*who)  # fmt: skip
-        columns = ["subscriber_id", "event", "happened_at", "source", "network"]
-        return self._connection.execute(insert(consents).from_select(columns, found)).rowcount
 
     def of(self, subscriber_id: int) -> Iterator[Consent]:
         """All that is recorded of a subscriber, the oldest first."""

@@ -1,170 +1,187 @@
-"""Members from a CSV file: a bad line is reported, the rest goes in."""
+"""Members from lists of elsewhere: who is taken in, who stays out, and what is wrong with which line."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-from content.errors import Problem, Severity
-from content.regions import resolve
-from newsletter.consent import Event
-from newsletter.subscribers import Joined, SubscriberError, Subscribers
+from sqlalchemy import Engine
 
-CELL_LINES = 40
-"""Lines that one cell may have. A quotation mark that is not closed by then is a slip of the pen."""
+from content.database import writing
+from content.errors import ConfigError, Problem, Severity
+from newsletter.exporting import harmless, open_private
+from newsletter.lists.batches import Batch, Fate
+from newsletter.lists.columns import Layout
+from newsletter.lists.records import records
+from newsletter.lists.rows import Row, RowReader, UnknownRegions
+from newsletter.lists.told import Told
+from newsletter.subscribers import SubscriberError
+from newsletter.suppression import Suppressions
+
+BATCH = 1000
+"""Lines a transaction: short enough that others who write wait for no longer than a blink."""
+SHOWN = 25
+"""Problems that are kept one by one; the rejects file has all the errors."""
+
+Progress = Callable[[int, int], None]
+"""Hears how many of how many lines are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be imported, and on whose word: ``confirmed`` says that those who are subscribed there have agreed."""
+
+    layouts: Sequence[Layout]
+    confirmed: bool = True
+    unknown_regions: UnknownRegions = "reject"
 
 
 @dataclass(slots=True)
 class ImportReport:
-    """What an import did; ``lines`` are those with text, the header not counted, and equal the sum of the rest."""
+    """What became of the lines that hold anything: ``added + confirmed + merged + left + suppressed + rejected = lines``.
+
+    A record of several lines counts as one. ``waiting`` of the added have not agreed and are not mailed. ``problems`` are the
+    first ones; ``rejects`` is the file with all lines that were refused, if there are any.
+    """
 
     lines: int = 0
-    added: int = 0
-    confirmed: int = 0
-    unchanged: int = 0
-    left_before: int = 0
-    suppressed: int = 0
+    rejected: int = 0
+    waiting: int = 0
+    warnings: int = 0
+    fates: Counter[Fate] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
+    rejects: Path | None = None
 
-    def count(self, joined: Joined) -> None:
-        match joined:
-            case Joined.ADDED:
-                self.added += 1
-            case Joined.CONFIRMED:
-                self.confirmed += 1
-            case Joined.UNCHANGED:
-                self.unchanged += 1
-            case Joined.LEFT_BEFORE:
-                self.left_before += 1
-            case Joined.SUPPRESSED:
-                self.suppressed += 1
+    @property
+    def counts(self) -> dict[str, int]:
+        return {"lines": self.lines, **{fate.value: self.fates[fate] for fate in Fate}, "rejected": self.rejected}
 
+    @property
+    def balances(self) -> bool:
+        return self.lines == sum(self.fates.values()) + self.rejected
 
-_EMAIL_COLUMNS = ("email", "e-mail", "email address", "email_address", "emailaddress", "e-mail address", "address", "mail")
-_REGION_COLUMNS = ("regions", "region", "country", "countries")
+    def note(self, severity: Severity, layout: Layout, line: int, message: str) -> None:
+        if len(self.problems) < SHOWN:
+            self.problems.append(Problem(severity, Path(str(layout.file)), line, message))
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the file (from 1): an address and the names of regions, or what is wrong with it."""
+def import_members(
+    engine: Engine, key: str, plan: Plan, now: datetime, rejects: Path, progress: Progress = lambda done, total: None
+) -> ImportReport:
+    """Takes in the members of lists; a bad line goes into the file ``rejects`` with its reason, the rest goes in.
 
-    line: int
-    email: str = ""
-    regions: tuple[str, ...] = ()
-    error: str = ""
-
-
-def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of a CSV file. A file without a header is a list of addresses.
-
-    Raises ``SubscriberError`` when the file cannot be read or no column holds addresses.
+    Those who must not be mailed are recorded first, so that nobody is mailed whom a later line takes out, also when the
+    import is killed. Run again, it goes on where it was and adds nobody twice. ``key`` is the site's.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="", errors="strict") as file:
-            sample = file.read(8192)
-            file.seek(0)
-            records = _records(file, max(",;\t", key=sample.partition("\n")[0].count))
-            start, header = next(records, (1, []))
-            first = [cell.strip().lower() for cell in header or []]
-            email_at = next((first.index(name) for name in _EMAIL_COLUMNS if name in first), None)
-            region_at = next((first.index(name) for name in _REGION_COLUMNS if name in first), None)
-            if email_at is None:
-                if not first or "@" not in first[0]:
-                    raise SubscriberError(
-                        f"{path}:1: no column is called 'email'; the columns are {', '.join(first) or 'none'}"
-                    )
-                yield Row(start, first[0])
-                email_at = 0
-            for line, cells in records:
-                if cells is None:
-                    yield Row(line, error="a quotation mark is opened and not closed: remove it, or write two for one")
-                elif any(cell.strip() for cell in cells):
-                    email = cells[email_at].strip() if email_at < len(cells) else ""
-                    named = cells[region_at] if region_at is not None and region_at < len(cells) else ""
-                    parts = named.replace(";", ",").replace("|", ",").split(",")
-                    yield Row(line, email, tuple(part.strip() for part in parts if part.strip()))
-    except OSError as error:
-        raise SubscriberError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise SubscriberError(f"{path}: is not text in UTF-8 (byte at offset {error.start}): save it as UTF-8") from None
-    except csv.Error as error:
-        raise SubscriberError(f"{path}: is not a CSV file ({error})") from None
+    with writing(engine) as connection:
+        # Members whose suppression is over stand again where they stood, before a list is held against that.
+        Suppressions(connection, key).expire(now)
+    for layout in plan.layouts:
+        if rejects.resolve() == layout.file.path.resolve():
+            raise ConfigError(f"--rejects {rejects}: that is the file to be imported; name another")
+    # Who is out, then the rest.
+    work = [(one, out) for out in (True, False) for one in plan.layouts if one.speaks or not out]
+    sizes = [layout.file.count_lines() for layout, _ in work]
+    with _Rejects(rejects) as rejected:
+        run = _Run(engine, key, plan, now, rejected)
+        for number, (layout, out) in enumerate(work):
+            before = sum(sizes[:number])
+            run.take(layout, out=out, progress=partial(_tell, progress, before, sum(sizes)))
+            progress(before + sizes[number], sum(sizes))
+    run.report.rejects = rejects if rejected.count else None
+    return run.report
 
 
-def _records(file: TextIO, delimiter: str) -> Iterator[tuple[int, list[str] | None]]:
-    """Each record with the line it begins on; ``None`` for a line that opens a quotation which no later line closes.
-
-    A quoted cell may hold line ends (RFC 4180 2.6), so one stray mark would swallow all that follows. A quotation that
-    would take in whole records, or more than :data:`CELL_LINES` lines, is none: only its own line is given up.
-    """
-    number, ahead, width = 1, list(islice(file, CELL_LINES)), 0
-    while ahead:
-        cells, used = _record(ahead, delimiter, width)
-        width = width or len(cells or ())
-        yield number, cells
-        number += used
-        del ahead[:used]
-        ahead += islice(file, used)
+def _tell(progress: Progress, before: int, total: int, lines: int) -> None:
+    progress(min(before + lines, total), total)
 
 
-def _record(lines: Sequence[str], delimiter: str, width: int) -> tuple[list[str] | None, int]:
-    """The first record of these lines and how many it takes. ``width`` is that of other records, 0 if unknown."""
-    for used in range(1, len(lines) + 1):
-        cells = _parsed(lines[:used], delimiter)
-        if cells is not None:
-            return cells, used
-        following = _parsed(lines[used : used + 1], delimiter) or []
-        if any("@" in cell for cell in following) and len(following) == (width or 1):
-            break
-    return None, 1
+class _Run:
+    """One pass after the other over the tables."""
+
+    def __init__(self, engine: Engine, key: str, plan: Plan, now: datetime, rejected: _Rejects) -> None:
+        self._engine = engine
+        self._key = key
+        self._plan = plan
+        self._now = now
+        self._rejected = rejected
+        self.report = ImportReport()
+
+    def take(self, layout: Layout, *, out: bool, progress: Callable[[int], None]) -> None:
+        """Imports those of a table who are ``out``, or all the others."""
+        rows = self._rows(layout, out=out, progress=progress)
+        while batch := list(islice(rows, BATCH)):
+            with writing(self._engine) as connection:
+                taker = Batch(connection, self._key, self._now, layout.file.name, confirmed=self._plan.confirmed)
+                fates = taker.take(batch)
+            # Only what is committed counts.
+            self.report.fates.update(fates)
+            self.report.lines += len(batch)
+            waits = Told.WAITING if self._plan.confirmed else Told.SUBSCRIBED
+            added = (row for row, fate in zip(batch, fates, strict=True) if fate is Fate.ADDED)
+            self.report.waiting += sum(row.told >= waits for row in added)
+
+    def _rows(self, layout: Layout, *, out: bool, progress: Callable[[int], None]) -> Iterator[Row]:
+        reader = RowReader(layout, self._now, self._plan.unknown_regions)
+        width = len(layout.columns) or len(layout.examples)
+        heard = 0
+        for record in records(layout.file.lines(), layout.delimiter, width):
+            if record.line <= layout.skip:
+                continue
+            if record.line >= heard + BATCH:
+                heard = record.line
+                progress(heard)
+            try:
+                row = reader.read(record, out=out)
+            except SubscriberError as error:
+                if not out:
+                    self._reject(layout, record.line, str(error), record.raw)
+                continue
+            if row is None:
+                continue
+            if row.warning:
+                self.report.warnings += 1
+                self.report.note(Severity.WARNING, layout, row.line, row.warning)
+            yield row
+
+    def _reject(self, layout: Layout, line: int, reason: str, raw: str) -> None:
+        self.report.lines += 1
+        self.report.rejected += 1
+        self.report.note(Severity.ERROR, layout, line, reason)
+        self._rejected.add(layout.file.name, line, reason, raw)
 
 
-def _parsed(lines: Sequence[str], delimiter: str) -> list[str] | None:
-    """The one record that these lines are; ``None`` when a quotation in them stays open."""
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    try:
-        rows = list(reader)
-    except csv.Error as error:
-        if "unexpected end" in str(error):
-            return None
-        # Something stands behind a closing mark: lenient readers take it as it is.
-        rows = list(csv.reader(lines, delimiter=delimiter))
-    return rows[0] if rows else []
+class _Rejects:
+    """The file of the lines that were refused; made with the first of them, for its owner's eyes only."""
 
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: TextIO | None = None
+        self.count = 0
 
-def import_csv(members: Subscribers, path: Path, now: datetime, *, confirmed: bool) -> ImportReport:
-    """Takes in the addresses of a CSV file. A bad line is reported; the rest goes in. Run again, it adds nobody.
+    def __enter__(self) -> _Rejects:
+        return self
 
-    A line that names regions of which none is known is refused: its member would get the news of all of them.
-    """
-    report = ImportReport()
-    for row in read_rows(path):
-        report.lines += 1
+    def __exit__(self, *error: object) -> None:
+        if self._file:
+            self._file.close()
+
+    def add(self, name: str, line: int, reason: str, raw: str) -> None:
         try:
-            joined, strange = _join(members, row, f"import:{path.name}", now, confirmed=confirmed)
-        except SubscriberError as problem:
-            report.problems.append(Problem(Severity.ERROR, path, row.line, str(problem)))
-            continue
-        report.count(joined)
-        if strange:
-            report.problems.append(Problem(Severity.WARNING, path, row.line, f"{strange} and is left out"))
-    return report
-
-
-def _join(members: Subscribers, row: Row, origin: str, now: datetime, *, confirmed: bool) -> tuple[Joined, str]:
-    """Takes a row's address in; says besides which of its regions are not known."""
-    if row.error:
-        raise SubscriberError(row.error)
-    places, unknown = resolve(row.regions)
-    strange = f"the region {', '.join(repr(one.name) for one in unknown)} is not known" if unknown else ""
-    if strange and not places:
-        raise SubscriberError(f"{strange}: write a code such as CN or CN-GD, or leave it empty for all news")
-    joined = members.join(
-        row.email, origin=origin, now=now, confirmed=confirmed, regions=places, evidence=Event.IMPORTED
-    )  # fmt: skip
-    return joined, strange
+            if self._file is None:
+                self._file = open_private(self._path)
+                self._writer = csv.writer(self._file, lineterminator="\n")
+                self._writer.writerow(("file", "line", "reason", "raw"))
+            self._writer.writerow((harmless(name), line, harmless(reason), harmless(raw)))
+        except OSError as error:
+            raise SubscriberError(
+                f"{self._path}: the rejected lines cannot be written ({error.strerror}): name another file with --rejects"
+            ) from None
+        self.count += 1

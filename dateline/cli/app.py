@@ -73,19 +73,22 @@ def open_site(context: typer.Context, site: Path | None) -> Site:
 
 
 # They add their commands to the app above.
-from dateline.cli import articles, deliveries, demo, digests, doctor, members, persons, places, returns, running, serving  # noqa: E402
+from dateline.cli import (  # noqa: E402
+    articles,
+    deliveries,
+    demo,
+    digests,
+    doctor,
+    importing,
+    members,
+    persons,
+    places,
+    returns,
+    running,
+    serving,
+)
 
 __all__ = [
-    "app",
-    "articles",
-    "deliveries",
-    "demo",
-    "digests",
-    "doctor",
-    "members",
-    "persons",
-    "places",
-    "returns",
-    "running",
-    "serving",
-]
+    "app", "articles", "deliveries", "demo", "digests", "doctor", "importing", "members", "persons", "places", "returns",
+    "running", "serving",
+]  # fmt: skip

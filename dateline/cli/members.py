@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -114,83 +113,6 @@ def choose(
         output.say(f"{email}: {'from now on ' + '; '.join(parts) if known else 'is not a subscriber'}")
     if not known:
         raise typer.Exit(1)
-
-
-@members.command("import")
-def import_(
-    context: typer.Context,
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE.csv", help="A column 'email', perhaps one 'regions'; or just addresses.")
-    ],
-    confirmed: ConfirmedOption = False,
-    site: SiteOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Add subscribers from a CSV file; bad lines are named and the rest goes in."""
-    from content.database import writing
-    from content.errors import Severity
-    from dateline import clock
-    from newsletter.importing import import_csv
-    from newsletter.subscribers import Subscribers
-    from newsletter.suppression import Suppressions
-
-    place = open_site(context, site)
-    key = place.tokens.key
-    with writing(place.engine) as connection:
-        report = import_csv(Subscribers(connection, Suppressions(connection, key)), file, clock.now(), confirmed=confirmed)
-    rejected = [problem for problem in report.problems if problem.severity is Severity.ERROR]
-    counts = {
-        "lines": report.lines, "added": report.added, "confirmed": report.confirmed, "unchanged": report.unchanged,
-        "left_before": report.left_before, "suppressed": report.suppressed, "rejected": len(rejected),
-    }  # fmt: skip
-    if wants_json(context, as_json):
-        output.print_json(counts | {"problems": [str(problem) for problem in report.problems]})
-    else:
-        output.print_problems(report.problems)
-        told = ", ".join(
-            f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items() if number and name != "lines"
-        )
-        waiting = "" if confirmed or not report.added else " (not confirmed: not mailed until imported with --confirmed)"
-        output.say(f"{output.counted(report.lines, 'line')}: {told or 'nothing'}{waiting}")
-    if rejected:
-        raise typer.Exit(1)
-
-
-@members.command("list")
-def list_subscribers(context: typer.Context, site: SiteOption = None, as_json: JsonOption = False) -> None:
-    """List subscribers with their state and preferences."""
-    from content.database import reading
-    from newsletter.subscribers import Subscribers
-
-    place = open_site(context, site)
-    with reading(place.engine) as connection:
-        everybody = list(Subscribers(connection).all())
-    if wants_json(context, as_json):
-        output.print_json([
-            {
-                "email": one.email, "state": one.standing.value, "regions": one.regions, "digests": one.digests,
-                "origin": one.origin, "created_at": one.created_at.isoformat(),
-                "confirmed_at": one.confirmed_at and one.confirmed_at.isoformat(),
-            }
-            for one in everybody
-        ])  # fmt: skip
-        return
-    if not everybody:
-        output.say("There are no subscribers yet: dateline subscribers add EMAIL --confirmed")
-        return
-    output.print_table(
-        ["Email", "State", "Regions", "Digests", "Since"],
-        [
-            (
-                one.email,
-                one.standing,
-                ", ".join(one.regions) or "all",
-                ", ".join(one.digests) or "all",
-                f"{one.created_at:%Y-%m-%d}",
-            )
-            for one in everybody
-        ],
-    )
 
 
 @members.command()

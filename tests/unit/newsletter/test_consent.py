@@ -17,8 +17,8 @@ from content.database import open_sqlite, writing
 from dateline.store import open_store
 from newsletter.consent import Choices, Consents, Event
 from newsletter.erasing import erase
-from newsletter.importing import import_csv
-from newsletter.subscribers import Subscribers
+from newsletter.importing import Plan, import_members
+from newsletter.lists.columns import layouts
 from newsletter.suppression import Suppressions
 from newsletter.tables import consents
 
@@ -35,23 +35,13 @@ def test_an_import_and_a_member_added_by_hand_are_recorded_as_such_and_once(desk
     with desk.members() as members:
         members.join("bob@x.test", origin="command line", now=desk.now, confirmed=True)
         members.join("cy@x.test", origin="command line", now=desk.now, confirmed=False)
-        for _ in range(2):
-            import_csv(members, path, desk.now, confirmed=True)
+    reception = desk.reception
+    for _ in range(2):
+        plan = Plan(layouts(path), confirmed=True)
+        import_members(reception.engine, reception.tokens.key, plan, desk.now, tmp_path / "rejects.csv")
     found = {who: [(one.event, one.source) for one in desk.evidence(f"{who}@x.test")] for who in ("ann", "bob", "cy")}
     by_hand = [(Event.BY_HAND, "command line")]
-    assert found == {"ann": [(Event.IMPORTED, "import:list.csv")], "bob": by_hand, "cy": []}
-
-
-def test_an_import_of_many_records_their_consent_in_one_step_and_only_where_there_is_none(desk: ReceptionDesk) -> None:
-    with desk.writing() as connection:
-        members = Subscribers(connection)
-        for number, origin in enumerate(["import: a.csv"] * 3 + ["import: b.csv"]):
-            members.join(f"m{number}@x.test", origin=origin, now=desk.now, confirmed=number != 1, evidence=None)
-        recorded = Consents(connection)
-        assert [recorded.record_imported("import: a.csv", desk.now) for _ in range(2)] == [2, 0]
-    assert [len(desk.evidence(f"m{number}@x.test")) for number in range(4)] == [1, 0, 1, 0]
-    (one,) = desk.evidence("m2@x.test")
-    assert (one.event, one.source, one.happened_at) == (Event.IMPORTED, "import: a.csv", desk.now)
+    assert found == {"ann": [(Event.IMPORTED, f"import: list.csv, {desk.now:%Y-%m-%d}")], "bob": by_hand, "cy": []}
 
 
 def test_evidence_cannot_be_changed_not_even_by_a_mistake_of_ours(desk: ReceptionDesk) -> None:

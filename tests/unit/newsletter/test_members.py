@@ -1,10 +1,9 @@
-"""Who is taken in, who stays out, and what an import says of each line."""
+"""Who is taken in, and who stays out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, delete
@@ -12,7 +11,6 @@ from sqlalchemy import Connection, delete
 from content.database import writing
 from content.regions import resolve
 from dateline.store import memory_store
-from newsletter.importing import import_csv
 from newsletter.subscribers import Joined, Standing, SubscriberError, Subscribers
 from newsletter.suppression import Evidence, Reason, Suppressions
 from newsletter.tables import subscribers
@@ -50,14 +48,11 @@ def test_the_unconfirmed_wait_until_they_are_confirmed(members: Subscribers) -> 
     assert members.preferences("daily") == [("", 1)]
 
 
-def test_who_left_stays_out_whoever_asks(members: Subscribers, tmp_path: Path) -> None:
+def test_who_left_stays_out_whoever_asks(members: Subscribers) -> None:
     """Invariant 23."""
     join(members, "a@x.test")
     assert members.leave("A@x.test", NOW) and not members.leave("a@x.test", NOW)
     assert join(members, "a@x.test") is Joined.LEFT_BEFORE
-    path = tmp_path / "m.csv"
-    path.write_text("email\na@x.test\n")
-    assert import_csv(members, path, NOW, confirmed=True).left_before == 1
     assert members.preferences("daily") == []
 
 
@@ -79,65 +74,6 @@ def test_what_a_member_gets_can_be_set_and_what_is_not_named_stays(members: Subs
     assert not members.choose("b@x.test", regions=[])
 
 
-@pytest.mark.parametrize("text", ["email,name\n{}", "Name;E-Mail\n{}", "\ufeffEmail Address\n{}", "{}"])
-def test_the_usual_columns_are_understood(members: Subscribers, tmp_path: Path, text: str) -> None:
-    rows = "Ann;a@x.test\nBob;b@x.test" if ";" in text else "a@x.test,Ann\nb@x.test,Bob"
-    path = tmp_path / "m.csv"
-    path.write_text(text.format(rows), "utf-8")
-    assert import_csv(members, path, NOW, confirmed=True).added == 2
-
-
-def test_a_bad_line_is_named_and_the_sums_are_right(members: Subscribers, tmp_path: Path) -> None:
-    """Invariant 40, in small."""
-    path = tmp_path / "m.csv"
-    path.write_text('email,regions\na@x.test,CN|IN\nnonsense,\n"b@x.test\r\nBcc: c@x.test",\nA@X.test,\nd@x.test,Xanadu\n\n')
-    report = import_csv(members, path, NOW, confirmed=True)
-    errors = [problem.line for problem in report.problems if problem.severity == "error"]
-    assert report.lines == report.added + report.unchanged + len(errors) == 6
-    assert errors == [3, 4, 5, 7] and (report.added, report.unchanged) == (1, 1)
-    assert [one.regions for one in members.all()] == [("CN", "IN")]
-    assert import_csv(members, path, NOW, confirmed=True).added == 0
-
-
-def test_a_stray_quotation_mark_costs_its_own_line_alone(members: Subscribers, tmp_path: Path) -> None:
-    lines = [
-        "email,name",
-        "a@x.test,Ann",
-        '"b@x.test,Bob',
-        "c@x.test,Cy",
-        'd@x.test,"Di',
-        'e@x.test,"E ""the"" Lee"',
-        "f@x.test,Flo",
-    ]
-    path = tmp_path / "m.csv"
-    path.write_text("\n".join(lines))
-    report = import_csv(members, path, NOW, confirmed=True)
-    assert [(problem.line, "quotation" in problem.message) for problem in report.problems] == [(3, True), (5, True)]
-    assert [one.email for one in members.all()] == ["a@x.test", "c@x.test", "e@x.test", "f@x.test"]
-
-
-def test_a_cell_may_hold_line_ends(members: Subscribers, tmp_path: Path) -> None:
-    path = tmp_path / "m.csv"
-    path.write_text('email,note\na@x.test,"first\n\nsecond, and\nthird"\nb@x.test,\nnonsense,\n')
-    report = import_csv(members, path, NOW, confirmed=True)
-    assert (report.added, [problem.line for problem in report.problems]) == (2, [7])
-
-
-def test_a_region_that_is_not_known_never_means_all_of_them(members: Subscribers, tmp_path: Path) -> None:
-    path = tmp_path / "m.csv"
-    path.write_text("email,regions\na@x.test,Chnia\nb@x.test,CN|Chnia\n")
-    report = import_csv(members, path, NOW, confirmed=True)
-    assert [(problem.line, problem.severity.value) for problem in report.problems] == [(2, "error"), (3, "warning")]
-    assert [(one.email, one.regions) for one in members.all()] == [("b@x.test", ("CN",))]
-
-
-def test_a_file_without_addresses_is_refused_with_its_columns(members: Subscribers, tmp_path: Path) -> None:
-    path = tmp_path / "m.csv"
-    path.write_text("name,phone\nAnn,1\n")
-    with pytest.raises(SubscriberError, match="columns are name, phone"):
-        import_csv(members, path, NOW, confirmed=True)
-
-
 def test_a_link_for_leaving_cannot_be_made_up_and_shows_no_address() -> None:
     """Invariant 20."""
     tokens, others = Tokens("0123456789abcdef"), Tokens("fedcba9876543210")
@@ -148,7 +84,7 @@ def test_a_link_for_leaving_cannot_be_made_up_and_shows_no_address() -> None:
         assert tokens.read_unsubscribe(wrong) is None
 
 
-def test_a_suppressed_address_is_revived_by_nobody(members: Subscribers, connection: Connection, tmp_path: Path) -> None:
+def test_a_suppressed_address_is_revived_by_nobody(members: Subscribers, connection: Connection) -> None:
     """Invariant 23."""
     held = Suppressions(connection, KEY)
     guarded = Subscribers(connection, held)
@@ -158,14 +94,7 @@ def test_a_suppressed_address_is_revived_by_nobody(members: Subscribers, connect
     for email in ("a@x.test", "never-here@x.test"):
         assert join(guarded, email) is Joined.SUPPRESSED
         assert guarded.join(email, origin="t", now=NOW, confirmed=True, again=True) is Joined.SUPPRESSED
-    path = tmp_path / "m.csv"
-    path.write_text("email\na@x.test\nNever-Here@x.test\nb@x.test\n")
-    report = import_csv(guarded, path, NOW, confirmed=True)
-    assert (report.lines, report.added, report.suppressed) == (3, 1, 2)
-    assert {one.email: one.standing for one in members.all()} == {
-        "a@x.test": Standing.SUPPRESSED,
-        "b@x.test": Standing.CONFIRMED,
-    }
+    assert {one.email: one.standing for one in members.all()} == {"a@x.test": Standing.SUPPRESSED}
 
 
 def test_a_suppression_outlives_its_subscriber(members: Subscribers, connection: Connection) -> None:
