@@ -53,9 +53,9 @@ def open_sqlite(path: Path) -> Engine:
     """An engine on a SQLite file in WAL mode that survives a power cut (``synchronous=FULL``).
 
     Transactions that will write must be begun with :func:`writing`, so that two of them queue up
-    instead of failing half-way.
+    instead of failing half-way. There is no limit to connections: each sending keeps one as long as it lasts.
     """
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS}, max_overflow=-1)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: SQLiteConnection, record: Any) -> None:

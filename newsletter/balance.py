@@ -6,16 +6,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, or_, select, text
+from sqlalchemy import Connection, Engine, func, or_, select, text
 
-from newsletter.claims import living
+from content.database import reading
+from newsletter.claims import dead, left_in_doubt, living
 from newsletter.ledger import DeliveryState, Edition
 from newsletter.tables import OPEN_SQL, deliveries
+
+_PAGE = 1000
+"""Deliveries that are read in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One delivery in a report. ``doubts`` counts how often nobody could say whether it had arrived."""
+    """One delivery in a report. ``doubts`` counts how often nobody could say whether it had arrived.
+
+    ``orphaned``: it was on the wire when its sender died, and no other sender has seen to it yet.
+    """
 
     email: str
     state: DeliveryState
@@ -24,6 +31,12 @@ class Line:
     reply: str
     changed_at: datetime
     next_attempt: datetime | None
+    orphaned: bool = False
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it may have arrived, or may have arrived twice."""
+        return self.orphaned or self.doubts > 0 or self.state is DeliveryState.IN_DOUBT
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,26 +94,48 @@ def balance(connection: Connection, edition: Edition, now: datetime) -> Balance:
         suppressed = (of_it, deliveries.c.state == DeliveryState.SUPPRESSED)
         by_reason = select(deliveries.c.reply, func.count()).where(*suppressed).group_by(deliveries.c.reply)
         reasons = {reason or "": number for reason, number in connection.execute(by_reason)}
-    doubted = connection.execute(select(func.count()).where(of_it, deliveries.c.doubts > 0)).scalar_one()
+    doubtful = or_(deliveries.c.doubts > 0, left_in_doubt(edition, dead(connection, edition, now)))
+    doubted = connection.execute(select(func.count()).select_from(deliveries).where(of_it, doubtful)).scalar_one()
     later = (of_it, text(OPEN_SQL), deliveries.c.state == DeliveryState.DEFERRED)
     next_attempt = connection.execute(select(func.min(deliveries.c.next_attempt)).where(*later)).scalar()
     workers = tuple(Worker(*one) for one in living(connection, edition, now))
     return Balance(edition, counts, reasons, doubted, next_attempt, workers)
 
 
-def troubles(connection: Connection, edition: Edition, limit: int = 20) -> list[Line]:
-    """Deliveries that were not served or may have come twice, the first ones."""
-    states = (DeliveryState.FAILED, DeliveryState.DEFERRED, DeliveryState.IN_DOUBT)
-    wrong = or_(deliveries.c.state.in_(states), deliveries.c.doubts > 0)
-    query = select(deliveries).where(deliveries.c.edition_id == edition.id, wrong).order_by(deliveries.c.id).limit(limit)
-    return [_line(row) for row in connection.execute(query)]
+def in_doubt(connection: Connection, edition: Edition, now: datetime | None, limit: int | None = None) -> list[Line]:
+    """Who may have got an edition, or got it twice: those first of whom it is still not known."""
+    gone = left_in_doubt(edition, dead(connection, edition, now) if now else {})
+    query = select(deliveries, gone.label("orphaned")).where(deliveries.c.edition_id == edition.id)
+    query = query.where(or_(gone, deliveries.c.state == DeliveryState.IN_DOUBT, deliveries.c.doubts > 0))
+    order = (deliveries.c.state.in_([DeliveryState.SENT, DeliveryState.FAILED]), deliveries.c.id)
+    return [_line(row, orphaned=bool(row.orphaned)) for row in connection.execute(query.order_by(*order).limit(limit))]
 
 
-def lines(connection: Connection, edition: Edition) -> Iterator[Line]:
-    """Every delivery of an edition, one at a time."""
-    query = select(deliveries).where(deliveries.c.edition_id == edition.id).order_by(deliveries.c.id)
-    for row in connection.execution_options(yield_per=1000).execute(query):
-        yield _line(row)
+def troubles(connection: Connection, edition: Edition, limit: int = 20, now: datetime | None = None) -> list[Line]:
+    """Deliveries that were not served or may have come twice: in doubt, then failed, then deferred; ``limit`` of each.
+
+    Told what time it is, it names those as well that senders left on the wire which died meanwhile.
+    """
+    found = in_doubt(connection, edition, now, limit)
+    for state in (DeliveryState.FAILED, DeliveryState.DEFERRED):
+        of_it = (deliveries.c.edition_id == edition.id, deliveries.c.state == state, deliveries.c.doubts == 0)
+        query = select(deliveries).where(*of_it).order_by(deliveries.c.id).limit(limit)
+        found += [_line(row) for row in connection.execute(query)]
+    return found
+
+
+def lines(engine: Engine, edition: Edition) -> Iterator[Line]:
+    """Every delivery of an edition, one at a time. However slowly they are taken, no transaction stays open for it."""
+    of_it = deliveries.c.edition_id == edition.id
+    with reading(engine) as connection:
+        first, last = connection.execute(select(func.min(deliveries.c.id), func.max(deliveries.c.id)).where(of_it)).one()
+    while first is not None:
+        # Their ids lie together: they are found by these, whatever else there is an index for.
+        query = select(deliveries).where(deliveries.c.id.between(first, last), text("+edition_id = :edition"))
+        with reading(engine) as connection:
+            rows = connection.execute(query.order_by(deliveries.c.id).limit(_PAGE), {"edition": edition.id}).all()
+        yield from map(_line, rows)
+        first = rows[-1].id + 1 if rows else None
 
 
 def last_replies(connection: Connection, edition: Edition, limit: int = 5) -> list[tuple[str, int]]:
@@ -112,7 +147,8 @@ def last_replies(connection: Connection, edition: Edition, limit: int = 5) -> li
     return [(words, number) for words, number in connection.execute(query)]
 
 
-def _line(row) -> Line:  # type: ignore[no-untyped-def]
+def _line(row, *, orphaned: bool = False) -> Line:  # type: ignore[no-untyped-def]
     return Line(
-        row.email, DeliveryState(row.state), row.attempts, row.doubts, row.reply or "", row.changed_at, row.next_attempt
+        row.email, DeliveryState(row.state), row.attempts, row.doubts, row.reply or "", row.changed_at, row.next_attempt,
+        orphaned,
     )  # fmt: skip

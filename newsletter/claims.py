@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, and_, case, exists, insert, literal, select, text, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, case, exists, insert, literal, or_, select, text, update
 
 from content.database import raw, reading, stored, writing
 from newsletter import holder
@@ -223,20 +223,13 @@ class Claims:
         return raw(self._connection)
 
     def _recover(self, connection: Connection, now: datetime) -> int:
-        living = (senders.c.edition_id == self._edition.id, senders.c.lease_until.is_not(None), senders.c.id != self.id)
-        query = select(senders.c.id, senders.c.name, senders.c.lease_until, senders.c.boot).where(*living)
-        gone = [row for row in connection.execute(query) if holder.is_gone(row.name, row.lease_until, now)]
+        gone = dead(connection, self._edition, now, but=self.id)
         if not gone:
             return 0
-        dead = [row.id for row in gone]
-        # What a process has committed outlives it. Where the machine has started anew, the last words may be missing.
-        cut_off = [row.id for row in gone if not row.boot or row.boot != holder.boot()]
-        again = and_(deliveries.c.holder.in_(cut_off), deliveries.c.ahead, text(OPEN_SQL))
-        connection.execute(
-            update(deliveries).where(deliveries.c.edition_id == self._edition.id, again).values(state=DeliveryState.SENDING)
-        )
-        doubted = self._free(connection, dead, "the sender died while the message was on the wire", now)
-        connection.execute(update(senders).where(senders.c.id.in_(dead)).values(lease_until=None, rate=0.0))
+        connection.execute(update(deliveries).where(left_in_doubt(self._edition, gone)).values(state=DeliveryState.SENDING))
+        everyone = list(gone)
+        doubted = self._free(connection, everyone, "the sender died while the message was on the wire", now)
+        connection.execute(update(senders).where(senders.c.id.in_(everyone)).values(lease_until=None, rate=0.0))
         return doubted
 
     def _free(self, connection: Connection, holders: Sequence[int], words: str, now: datetime) -> int:
@@ -259,3 +252,32 @@ def living(connection: Connection, edition: Edition, now: datetime) -> list[tupl
     )
     rows = connection.execute(query)
     return [(row.name, row.sent, row.rate) for row in rows if not holder.is_gone(row.name, row.lease_until, now)]
+
+
+def dead(connection: Connection, edition: Edition, now: datetime, but: int = 0) -> dict[int, bool]:
+    """The senders of an edition that died at work, each with whether its machine has started anew since."""
+    query = select(senders.c.id, senders.c.name, senders.c.lease_until, senders.c.boot).where(
+        senders.c.edition_id == edition.id, senders.c.lease_until.is_not(None), senders.c.id != but
+    )
+    gone = [row for row in connection.execute(query) if holder.is_gone(row.name, row.lease_until, now)]
+    return {row.id: not row.boot or row.boot != holder.boot() for row in gone}
+
+
+def left_in_doubt(edition: Edition, gone: Mapping[int, bool]) -> ColumnElement[bool]:
+    """Which deliveries the ``dead`` left on the wire, as far as anybody can tell."""
+    # What a process has committed outlives it. Where the machine has started anew, the last words may be missing.
+    cut_off = [sender for sender, is_cut_off in gone.items() if is_cut_off]
+    on_the_wire = or_(
+        and_(deliveries.c.holder.in_(list(gone)), deliveries.c.state == DeliveryState.SENDING),
+        and_(deliveries.c.holder.in_(cut_off), deliveries.c.ahead),
+    )
+    return and_(deliveries.c.edition_id == edition.id, text(OPEN_SQL), on_the_wire)
+
+
+def end_cancelled(connection: Connection, edition: Edition, now: datetime) -> int:
+    """Excludes from a cancelled edition who has not got it, but for what living senders hold; returns how many.
+
+    What dead senders left on the wire stays in doubt: nothing of this edition is sent again.
+    """
+    Claims(connection.engine, edition, resend=False)._recover(connection, now)
+    return Ledger(connection).drop_rest(edition, now)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 
 def my_name() -> str:
-    """A name for one sender of this process: machine, process, when that was started, and a number drawn by lot."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}:{secrets.token_hex(3)}"
+    """A name for one sender of this process: machine, process, when that was started, its PID namespace, and a lot."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}:{_namespace()}:{secrets.token_hex(3)}"
 
 
 _at_work: set[str] = set()
@@ -31,14 +31,22 @@ def at_work(name: str) -> Iterator[None]:
 
 def is_gone(name: str, lease_until: float | None, now: datetime) -> bool:
     """Whether the sender called ``name`` is at work no more: surely so on this machine, elsewhere once the lease is over."""
-    host, _, rest = name.partition(":")
-    pid, _, rest = rest.partition(":")
-    if host == socket.gethostname() and pid == str(os.getpid()):
+    host, pid, started, namespace, *_ = [*name.split(":"), "", "", "", ""]
+    # Containers may share a hostname: a process number says something only among those who count the same processes.
+    if host != socket.gethostname() or namespace != _namespace() or not pid.isdecimal():
+        return (lease_until or 0) < now.timestamp()
+    if pid == str(os.getpid()):
         return name not in _at_work
-    if host == socket.gethostname() and pid.isdecimal():
-        # A process number is given out again; the time at which it was started is not.
-        return _started(int(pid)) != rest.partition(":")[0]
-    return (lease_until or 0) < now.timestamp()
+    # A process number is given out again; the time at which it was started is not.
+    return _started(int(pid)) != started
+
+
+def _namespace() -> str:
+    """The number of the PID namespace that we live in; empty where there is no such thing."""
+    try:
+        return Path("/proc/self/ns/pid").readlink().name.strip("pid:[]")
+    except OSError:
+        return ""
 
 
 def boot() -> str:

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, li
 from sqlalchemy.exc import IntegrityError
 
 from content.article import Article
+from content.errors import DatelineError
 from newsletter.digest import History
 from newsletter.preferences import Frequency, preference_key, wants
 from newsletter.rendering import Rendering
@@ -35,6 +36,10 @@ class DeliveryState(StrEnum):
     """Excluded after the edition was made: the subscriber left, or the edition was cancelled."""
     IN_DOUBT = "in doubt"
     """Nobody knows whether it arrived, and the config says not to send it again."""
+
+
+class EndedError(DatelineError):
+    """What is asked of an edition comes too late: it was ended for good."""
 
 
 class EditionState(StrEnum):
@@ -126,9 +131,14 @@ class Ledger:
         """The edition of a digest for a local date."""
         return self._one(editions.c.digest == digest, editions.c.local_date == day)
 
-    def last(self, digest: str) -> Edition | None:
-        """The newest edition of a digest, whatever became of it."""
-        return self._one(editions.c.digest == digest)
+    def last(self, digest: str, until: date = date.max) -> Edition | None:
+        """The newest edition of a digest, of a date up to ``until``, whatever became of it."""
+        return self._one(editions.c.digest == digest, editions.c.local_date <= until)
+
+    def cancelled(self, digest: str) -> list[Edition]:
+        """The cancelled editions of a digest of which a sender had something when they were cancelled, and may have still."""
+        conditions = (editions.c.digest == digest, editions.c.state == EditionState.CANCELLED, editions.c.finished_at.is_(None))
+        return [_edition(row) for row in self._connection.execute(select(editions).where(*conditions))]
 
     def unfinished(self, digest: str, now: datetime) -> list[Edition]:
         """The editions of a digest that are not wholly sent and of which something is to be done now, the oldest first."""
@@ -239,27 +249,39 @@ class Ledger:
         return bool(self._connection.execute(update(editions).where(*which).values(state=state, note=note)).rowcount)
 
     def drop_rest(self, edition: Edition, now: datetime) -> int:
-        """Excludes from a cancelled edition who has not got it, but for what senders hold; returns how many."""
-        rest = and_(deliveries.c.edition_id == edition.id, deliveries.c.holder.is_(None), text(OPEN_SQL))
-        facts = {
-            "state": DeliveryState.SUPPRESSED,
-            "reply": "the edition was cancelled",
-            "next_attempt": None,
-            "changed_at": now,
-        }
-        dropped = self._connection.execute(update(deliveries).where(rest).values(**facts)).rowcount
-        over = (editions.c.id == edition.id, editions.c.state == EditionState.CANCELLED, ~self._open(edition))
+        """Excludes from a cancelled edition who has not got it, but for what senders hold; returns how many.
+
+        Who may have got it, and was to get it again, stays in doubt.
+        """
+        rest = update(deliveries).where(deliveries.c.edition_id == edition.id, deliveries.c.holder.is_(None), text(OPEN_SQL))
+        facts = {"next_attempt": None, "changed_at": now}
+        self._connection.execute(rest.where(deliveries.c.doubts > 0).values(state=DeliveryState.IN_DOUBT, **facts))
+        dropped = rest.values(state=DeliveryState.SUPPRESSED, reply="the edition was cancelled", **facts)
+        number = self._connection.execute(dropped).rowcount
+        over = (
+            editions.c.id == edition.id, editions.c.state == EditionState.CANCELLED, editions.c.finished_at.is_(None),
+            ~self._open(edition),
+        )  # fmt: skip
         self._connection.execute(update(editions).where(*over).values(finished_at=now))
-        return dropped
+        return number
 
     def retry(self, edition: Edition, states: Sequence[DeliveryState], now: datetime) -> int:
-        """Puts deliveries in these states back into the queue; returns how many. The edition is being sent again."""
+        """Puts deliveries in these states back into the queue; returns how many.
+
+        An edition that was sent is being sent again; a paused one stays so. Raises ``EndedError`` for a cancelled one.
+        """
+        if self.state(edition) is EditionState.CANCELLED:
+            raise EndedError(
+                f"{edition.digest} of {edition.local_date} was cancelled, and that is for good: nobody is mailed it again; "
+                "nothing was changed"
+            )
         which = (deliveries.c.edition_id == edition.id, deliveries.c.state.in_(states))
         facts = {"state": DeliveryState.PENDING, "attempts": 0, "next_attempt": None, "changed_at": now}
         again = self._connection.execute(update(deliveries).where(*which).values(**facts)).rowcount
         if again:
+            sent = (editions.c.id == edition.id, editions.c.state == EditionState.SENT)
             back = {"state": EditionState.SENDING, "finished_at": None, "note": ""}
-            self._connection.execute(update(editions).where(editions.c.id == edition.id).values(**back))
+            self._connection.execute(update(editions).where(*sent).values(**back))
         return again
 
     def _open(self, edition: Edition) -> ColumnElement[bool]:

@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import OperationalError
 
-from content.database import reading
+from content.database import reading, writing
 from content.errors import DatelineError
+from newsletter.claims import end_cancelled
 from newsletter.cron import LocalCron
 from newsletter.editions import Press, make
 from newsletter.ledger import Edition, Ledger
@@ -49,6 +51,14 @@ _LOOK_BACK = timedelta(days=32)
 """How far back a date may lie that is sent late at all: no cron line of practice comes round less often than monthly."""
 
 
+_AHEAD = timedelta(days=1)
+"""How far ahead of now an edition's date may lie: more, and it was made while the clock was wrong."""
+
+
+def _horizon(press: Press, now: datetime) -> date:
+    return press.local_date(now + _AHEAD)
+
+
 @dataclass(frozen=True, slots=True)
 class _Owed:
     moment: datetime
@@ -59,11 +69,11 @@ def _owed(press: Press, ledger: Ledger, now: datetime) -> _Owed | None:
     """The newest moment at which the digest was due and of whose date there is no edition, nor one of a later date.
 
     One that is later than ``late_hours`` counts where the digest's policy is not to skip it, but for a digest that has had no
-    edition yet: nobody waits for its first.
+    edition yet: nobody waits for its first. An edition of a day that is far ahead counts for that day only.
     """
     digest = press.digest
     window = max(timedelta(hours=digest.late_hours), timedelta(minutes=1))
-    last = ledger.last(digest.name)
+    last = ledger.last(digest.name, _horizon(press, now))
     looks_back = digest.late != "skip" and last is not None
     moment = trigger_of(press).last_due(now, max(window, _LOOK_BACK) if looks_back else window)
     if moment is None or (last and last.local_date >= moment.date()) or ledger.is_made(digest.name, moment.date()):
@@ -105,24 +115,27 @@ class Schedule:
         self._clock = clock
         self._beside = beside
         self._stop = threading.Event()
-        # One edition at a time in this process; the ledger keeps other processes apart.
-        self._turn = threading.Lock()
+        # One edition of a digest at a time in this process, so that a slow one holds up no other digest; the ledger keeps
+        # other processes apart.
+        self._turns = {press.digest.name: threading.Lock() for press in presses}
         self._said: dict[str, str] = {}
-        self._catching = threading.Lock()
-        self._scheduler = BackgroundScheduler(timezone="UTC")
+        # A digest may be sending while its next date comes; the work beside has threads of its own.
+        threads = 2 * len(presses) + 2 * len(beside) + 1
+        self._scheduler = BackgroundScheduler(timezone="UTC", executors={"default": ThreadPoolExecutor(threads)})
 
     def start(self) -> None:
         """Catches up with what is due and waits for what comes."""
         # However late a wake-up comes and however many were missed: one run, and the window decides.
         options = {"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
         for press in self._presses:
-            self._scheduler.add_job(self.run_due, trigger_of(press), args=[press], id=press.digest.name, **options)
-        self._scheduler.add_job(self.catch_up, "interval", seconds=SWEEP_SECONDS, id="catch-up", **options)
+            name, look = press.digest.name, {"func": self._look_after, "args": [press]} | options
+            self._scheduler.add_job(self.run_due, trigger_of(press), args=[press], id=name, **options)
+            self._scheduler.add_job(**look, trigger="interval", seconds=SWEEP_SECONDS, id=f"{name}-catch-up")
+            self._scheduler.add_job(**look, id=f"{name}-catch-up-at-first")
         for number, work in enumerate(self._beside):
             self._scheduler.add_job(work, "interval", seconds=SWEEP_SECONDS, id=f"beside-{number}", **options)
             # And once at the start.
             self._scheduler.add_job(work, id=f"beside-{number}-at-first", **options)
-        self._scheduler.add_job(self.catch_up, id="catch-up-at-first", **options)
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -131,45 +144,55 @@ class Schedule:
         self._scheduler.shutdown(wait=True)
 
     def catch_up(self) -> None:
-        """Takes up unfinished editions, then those that are late but within their window, and those that failed to be made."""
-        if self._stop.is_set() or not self._catching.acquire(blocking=False):
-            return
-        try:
-            for press in self._presses:
-                self._guarded(press, lambda press=press: self._go_on(press))  # type: ignore[misc]
-                self.run_due(press)
-        finally:
-            self._catching.release()
+        """Takes up unfinished editions, then those that are late but within their window, and those that failed to be made.
+
+        A digest that is being made or sent just now is passed over.
+        """
+        for press in self._presses:
+            self._look_after(press)
+
+    def _look_after(self, press: Press) -> None:
+        turn = self._turns[press.digest.name]
+        if turn.acquire(blocking=False):
+            try:
+                self._do(press, self._end_cancelled, self._go_on, self._make_due)
+            finally:
+                turn.release()
 
     def run_due(self, press: Press) -> None:
         """Makes and sends the edition that is due, if it is due and there is none. Errors are logged, not raised."""
-        now = self._clock()
-        if self._stop.is_set():
+        with self._turns[press.digest.name]:
+            self._do(press, self._make_due)
+
+    def _make_due(self, press: Press) -> None:
+        now, name = self._clock(), press.digest.name
+        with reading(press.engine) as connection:
+            ledger = Ledger(connection)
+            owed, last = _owed(press, ledger, now), ledger.last(name)
+        if last and last.local_date > _horizon(press, now):
+            self._tell(
+                f"{name}: ahead", str(last.local_date),
+                f"{name}: its last edition is dated {last.local_date}, and today is {press.local_date(now)}: a clock was or is "
+                "wrong; the editions of the days between are made all the same",
+            )  # fmt: skip
+        if owed is None:
             return
+        day = owed.moment.date()
+        if owed.is_late and press.digest.late == "ask":
+            hours = (now - owed.moment).total_seconds() / 3600
+            words = f"{name}: the edition of {day} is {hours:.0f} hours late: `dateline digest send {name}` sends it"
+            self._tell(name, str(day), words)
+            return
+        made = make(press, day, now, scheduled=True)
+        if made.edition:
+            self._send(press, made.edition)
+        else:
+            self._tell(name, made.reason, made.reason)
 
-        def work() -> None:
-            with reading(press.engine) as connection:
-                owed = _owed(press, Ledger(connection), now)
-            if owed is None:
-                return
-            day, name = owed.moment.date(), press.digest.name
-            if owed.is_late and press.digest.late == "ask":
-                hours = (now - owed.moment).total_seconds() / 3600
-                words = f"{name}: the edition of {day} is {hours:.0f} hours late: `dateline digest send {name}` sends it"
-                self._tell(name, str(day), words)
-                return
-            made = make(press, day, now, scheduled=True)
-            if made.edition:
-                self._send(press, made.edition)
-            else:
-                self._tell(name, made.reason, made.reason)
-
-        self._guarded(press, work)
-
-    def _tell(self, name: str, matter: str, words: str) -> None:
+    def _tell(self, about: str, matter: str, words: str) -> None:
         """Logs what is to be said of a digest, once a matter."""
-        if matter != self._said.get(name):
-            self._said[name] = matter
+        if matter != self._said.get(about):
+            self._said[about] = matter
             log.warning("%s", words)
 
     def _go_on(self, press: Press) -> None:
@@ -180,10 +203,21 @@ class Schedule:
             if not self._stop.is_set():
                 self._send(press, edition)
 
-    def _guarded(self, press: Press, work: Callable[[], None]) -> None:
-        with self._turn:
+    def _end_cancelled(self, press: Press) -> None:
+        """Ends cancelled editions for those whom a sender had that died since."""
+        with reading(press.engine) as connection:
+            editions = Ledger(connection).cancelled(press.digest.name)
+        for edition in editions:
+            with writing(press.engine) as connection:
+                end_cancelled(connection, edition, self._clock())
+
+    def _do(self, press: Press, *works: Callable[[Press], None]) -> None:
+        """Does one thing after the other in a digest's turn, until it is told to stop. Errors are logged, not raised."""
+        for work in works:
+            if self._stop.is_set():
+                return
             try:
-                work()
+                work(press)
             except (DatelineError, OperationalError) as error:
                 log.error("%s: %s; trying again in %d s", press.digest.name, error, SWEEP_SECONDS)  # noqa: TRY400
 

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,8 @@ from dateline.cli.app import JsonOption, SiteOption, open_site, wants_json
 from dateline.cli.digests import NameArgument, digests
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from dateline.site import Site
     from newsletter.editions import Press
     from newsletter.ledger import DeliveryState, Edition, EditionState
@@ -40,20 +43,22 @@ def send(
     place = open_site(context, site)
     press = place.press(place.digest(name))
     if test_to is not None:
-        _send_test(place, press, test_to, wants_json(context, as_json))
+        from dateline.cli.trial import send_trial
+
+        send_trial(place, press, test_to, wants_json(context, as_json))
         return
     with stopping() as stop:
-        accounts, reason = send_editions(place, press, stop)
+        done = send_editions(place, press, stop)
     if wants_json(context, as_json):
         from dateline.cli.delivery_reports import sent_as_json
 
-        output.print_json(sent_as_json(press, accounts, reason))
+        output.print_json(sent_as_json(press, done.accounts, done.reason))
     else:
-        for account in accounts:
+        for account in done.accounts:
             tell_account(account)
-        if reason:
-            output.say(reason)
-    if any(not account.finished or account.count_unserved() for account in accounts) or _waits(press):
+        if done.reason:
+            output.say(done.reason)
+    if done.stopped or any(not one.finished or one.count_unserved() for one in done.accounts) or _waits(press):
         raise typer.Exit(1)
 
 
@@ -79,8 +84,17 @@ def stopping() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def send_editions(place: Site, press: Press, stop: threading.Event) -> tuple[list[Account], str]:
-    """Goes on with the digest's unfinished editions and makes today's; says why there is none if so."""
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of ``digest send``: an account for each edition, or why there is none. ``stopped``: there was more to do."""
+
+    accounts: list[Account]
+    reason: str
+    stopped: bool = False
+
+
+def send_editions(place: Site, press: Press, stop: threading.Event) -> Sent:
+    """Goes on with the digest's unfinished editions and makes today's; says why there is none if so, or what a stop left."""
     from content.database import reading
     from dateline import clock
     from newsletter.editions import make
@@ -95,16 +109,21 @@ def send_editions(place: Site, press: Press, stop: threading.Event) -> tuple[lis
     today = press.local_date(now)
     for day in [*(edition.local_date for edition in editions), today]:
         edition = next((one for one in editions if one.local_date == day), None)
-        if edition is None:
+        if edition and any(one.edition.id == edition.id for one in accounts):
+            continue
+        if edition is None and not stop.is_set():
             made = make(press, today, now, scheduled=False)
             edition, reason = made.edition, made.reason
-        if edition is None or stop.is_set() or any(one.edition.id == edition.id for one in accounts):
+        if stop.is_set() and (edition or not reason):
+            left = "unfinished" if edition else "not made"
+            return Sent(accounts, f"stopped before sending: the edition of {day} is {left}; send again", stopped=True)
+        if edition is None:
             continue
         transport = open_transport(place.root, place.settings.site, place.settings.newsletter)
         with output.progress() as progress:
             hear = _counter(partial(progress, "Sending"), edition.recipients)
             accounts.append(Sending(press, transport, clock.now, stop, output.complain).run(edition, hear))
-    return accounts, "" if accounts else reason
+    return Sent(accounts, "" if accounts else reason)
 
 
 def _counter(progress: Callable[[int, int], None], total: int) -> Callable[[int], None]:
@@ -122,14 +141,14 @@ def _counter(progress: Callable[[int, int], None], total: int) -> Callable[[int]
 
 def tell_account(account: Account) -> None:
     """The balance of an edition, and what went wrong, in words."""
+    from dateline.cli.delivery_reports import complain
     from newsletter.ledger import DeliveryState
     from newsletter.schedule import describe
 
     output.say(f"{account.sent_now} sent now. {describe(account)}")
     if account.doubtful:
         output.complain(f"{account.doubtful} were on the wire when an earlier sender died")
-    for line in account.troubles:
-        output.complain(f"{line.email}: {line.state}: {line.reply}")
+    complain(account.sheet, account.troubles)
     if account.count(DeliveryState.DEFERRED):
         when = output.shown_time(account.sheet.next_attempt)
         output.complain(f"the deferred are due from {when}; `dateline run` takes them up, or send again then")
@@ -159,20 +178,24 @@ def status(
         reports.write_csv(presses[0], _edition(presses[0], date), csv)
         return
     editions = [(press, _edition(press, date)) for press in presses] if name else reports.newest(presses)
-    if wants_json(context, as_json):
+    if wants_json(context, as_json) and watch:
+        reports.watch_as_json(editions)
+    elif wants_json(context, as_json):
         told = [reports.as_json(press, edition) for press, edition in editions]
         output.print_json(told[0] if name else told)
-        return
-    reports.show(editions, watch=watch)
+    else:
+        reports.show(editions, watch=watch)
 
 
 @digests.command()
 def pause(context: typer.Context, name: NameArgument, date: DateOption = None, site: SiteOption = None) -> None:
     """Stop sending an edition, also where another process sends it; messages on the wire are finished."""
+    from content.database import writing
     from newsletter.ledger import EditionState
 
     press, edition = _found(context, name, date, site)
-    _change(press, edition, EditionState.PAUSED, "by hand", [EditionState.SENDING])
+    with writing(press.engine) as connection:
+        _change(connection, edition, EditionState.PAUSED, "by hand", [EditionState.SENDING])
     output.say(
         f"{name} of {edition.local_date} is paused within a second; `dateline digest resume {name}` goes on, `cancel` ends it"
     )
@@ -181,10 +204,12 @@ def pause(context: typer.Context, name: NameArgument, date: DateOption = None, s
 @digests.command()
 def resume(context: typer.Context, name: NameArgument, date: DateOption = None, site: SiteOption = None) -> None:
     """Let a paused edition go on: `dateline run` takes it up, or `digest send`."""
+    from content.database import writing
     from newsletter.ledger import EditionState
 
     press, edition = _found(context, name, date, site)
-    _change(press, edition, EditionState.SENDING, "", [EditionState.PAUSED])
+    with writing(press.engine) as connection:
+        _change(connection, edition, EditionState.SENDING, "", [EditionState.PAUSED])
     output.say(f"{name} of {edition.local_date} goes on: `dateline run` takes it up soon, `dateline digest send {name}` now")
 
 
@@ -199,15 +224,22 @@ def cancel(
     """End an edition for good: who has not got it will not get it."""
     from content.database import writing
     from dateline import clock
-    from newsletter.ledger import EditionState, Ledger
+    from newsletter.balance import balance
+    from newsletter.claims import end_cancelled
+    from newsletter.ledger import DeliveryState, EditionState
 
     press, edition = _found(context, name, date, site)
     if not yes:
         typer.confirm(f"Cancel {name} of {edition.local_date} ({edition.recipients:,} recipients)?", abort=True, err=True)
-    _change(press, edition, EditionState.CANCELLED, "by hand", [EditionState.SENDING, EditionState.PAUSED])
+    # Once more for one that is cancelled: a sender that had a part of it may have died since.
+    states = [EditionState.SENDING, EditionState.PAUSED, EditionState.CANCELLED]
     with writing(press.engine) as connection:
-        dropped = Ledger(connection).drop_rest(edition, clock.now())
+        _change(connection, edition, EditionState.CANCELLED, "by hand", states)
+        dropped = end_cancelled(connection, edition, clock.now())
+        doubtful = balance(connection, edition, clock.now()).count(DeliveryState.IN_DOUBT)
     output.say(f"{name} of {edition.local_date} is cancelled; {output.counted(dropped, 'recipient')} will not get it")
+    if doubtful:
+        output.say(f"{output.counted(doubtful, 'recipient')} may have got it: `dateline digest status {name}` names them")
 
 
 @digests.command()
@@ -222,7 +254,7 @@ def retry(
     """Put recipients of an edition back into the queue. Who has left meanwhile is not mailed."""
     from content.database import writing
     from dateline import clock
-    from newsletter.ledger import DeliveryState, Ledger
+    from newsletter.ledger import DeliveryState, EditionState, Ledger
 
     wanted: list[DeliveryState] = []
     if failed:
@@ -233,9 +265,12 @@ def retry(
         raise typer.BadParameter("say which: --failed, --in-doubt, or both")
     press, edition = _found(context, name, date, site)
     with writing(press.engine) as connection:
-        number = Ledger(connection).retry(edition, wanted, clock.now())
+        ledger = Ledger(connection)
+        number, state = ledger.retry(edition, wanted, clock.now()), ledger.state(edition)
     output.say(f"{output.counted(number, 'recipient')} of {name} of {edition.local_date} to be tried again")
-    if number:
+    if state is EditionState.PAUSED:
+        output.say(f"it stays paused ({edition.note}): `dateline digest resume {name}` lets it go on")
+    elif number:
         output.say(f"`dateline run` takes them up soon, `dateline digest send {name}` now")
 
 
@@ -268,45 +303,12 @@ def _edition(press: Press, date: str | None) -> Edition:
     return edition
 
 
-def _change(press: Press, edition: Edition, state: EditionState, note: str, only: Sequence[EditionState]) -> None:
-    from content.database import writing
+def _change(connection: Connection, edition: Edition, state: EditionState, note: str, only: Sequence[EditionState]) -> None:
     from content.errors import DatelineError
     from newsletter.ledger import Ledger
 
-    with writing(press.engine) as connection:
-        ledger = Ledger(connection)
-        if not ledger.change(edition, state, note, only=only):
-            is_now = ledger.state(edition)
-            wanted = " or ".join(one.value for one in only)
-            raise DatelineError(f"{edition.digest} of {edition.local_date} is {is_now}, not {wanted}; nothing was changed")
-
-
-def _send_test(place: Site, press: Press, address: str, as_json: bool) -> None:
-    from dataclasses import replace
-
-    from content.errors import ConfigError
-    from dateline import clock
-    from newsletter.editions import preview as preview_edition
-    from newsletter.headers import HeaderError, ascii_address
-    from newsletter.sending import open_transport
-    from newsletter.transport import Single
-
-    now = clock.now()
-    try:
-        ascii_address(address)
-    except HeaderError as error:
-        raise ConfigError(f"--test-to: {error}") from None
-    _, rendering = preview_edition(press, now)
-    rendering = replace(rendering, subject=f"[Test] {rendering.subject}")
-    letter = press.letter(rendering, press.local_date(now))
-    # A test is a message of its own each time: its id has the time in it.
-    recipient = replace(press.recipient("test", address), public_id=f"test-{now.timestamp()}")
-    queue = Single(lambda smtputf8: letter.address(recipient, now, smtputf8=smtputf8))
-    open_transport(place.root, place.settings.site, place.settings.newsletter).run(queue)
-    reply = queue.reply
-    if as_json:
-        output.print_json({"test_to": address, "outcome": reply.outcome.value, "reply": reply.text})
-    else:
-        output.say(f"{address}: {reply.outcome}: {reply.text}")
-    if reply.outcome.value != "accepted":
-        raise typer.Exit(1)
+    ledger = Ledger(connection)
+    if not ledger.change(edition, state, note, only=only):
+        is_now = ledger.state(edition)
+        wanted = " or ".join(one.value for one in only)
+        raise DatelineError(f"{edition.digest} of {edition.local_date} is {is_now}, not {wanted}; nothing was changed")

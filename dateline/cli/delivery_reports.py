@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -14,13 +14,15 @@ from content.database import reading
 from content.errors import ConfigError
 from dateline import clock
 from dateline.cli import output
-from newsletter.balance import Balance, Line, balance, last_replies, lines, troubles
+from newsletter.balance import Balance, Line, balance, in_doubt, last_replies, lines, troubles
 from newsletter.ledger import DeliveryState, Edition, EditionState, Ledger
 
 if TYPE_CHECKING:
     from newsletter.editions import Press
     from newsletter.sending import Account
 
+SHOWN = 20
+"""Recipients of a kind that are named in the terminal."""
 COLUMNS = ["email", "state", "attempts", "times in doubt", "reply", "changed at", "next attempt"]
 
 
@@ -38,9 +40,12 @@ def sent_as_json(press: Press, accounts: Sequence[Account], reason: str) -> dict
 def as_json(press: Press, edition: Edition) -> dict[str, Any]:
     """All that ``status`` knows of an edition."""
     with reading(press.engine) as connection:
-        sheet = balance(connection, edition, clock.now())
+        now = clock.now()
+        edition = Ledger(connection).edition(edition.digest, edition.local_date) or edition
         replies = [{"reply": words, "count": number} for words, number in last_replies(connection, edition)]
-        return _sheet(sheet) | {"last_replies": replies} | _troubles(troubles(connection, edition, limit=10_000))
+        doubtful = [_as_json(line) for line in in_doubt(connection, edition, now)]
+        told = _sheet(balance(connection, edition, now)) | {"last_replies": replies, "in_doubt": doubtful}
+        return told | _troubles(troubles(connection, edition, limit=10_000, now=now))
 
 
 def newest(presses: Sequence[Press]) -> list[tuple[Press, Edition]]:
@@ -57,17 +62,37 @@ def show(editions: Sequence[tuple[Press, Edition]], *, watch: bool) -> None:
     """Prints where editions stand; with ``watch`` again and again until nobody sends."""
     if not editions:
         output.say("No digest has had an edition yet.")
-    while editions:
-        sheets = []
-        for press, edition in editions:
-            with reading(press.engine) as connection:
-                now = Ledger(connection).edition(edition.digest, edition.local_date) or edition
-                sheet = balance(connection, now, clock.now())
-                sheets.append(sheet)
-                _show(sheet, last_replies(connection, now), troubles(connection, now, limit=20))
-        if not (watch and any(sheet.workers for sheet in sheets)):
+    _again_and_again(editions, _look, watch=watch)
+
+
+def watch_as_json(editions: Sequence[tuple[Press, Edition]]) -> None:
+    """Prints where each edition stands as an object on a line of its own, every second until nobody sends."""
+
+    def look(press: Press, edition: Edition) -> bool:
+        told = as_json(press, edition)
+        output.print_json(told, on_one_line=True)
+        return bool(told["senders"])
+
+    _again_and_again(editions, look, watch=True)
+
+
+def _again_and_again(editions: Sequence[tuple[Press, Edition]], look: Callable[[Press, Edition], bool], *, watch: bool) -> None:
+    """Looks at editions once; with ``watch`` every second until a look finds that nobody sends any of them."""
+    while True:
+        at_work = [look(press, edition) for press, edition in editions]
+        if not (watch and any(at_work)):
             return
         time.sleep(1)
+
+
+def _look(press: Press, edition: Edition) -> bool:
+    with reading(press.engine) as connection:
+        moment = clock.now()
+        edition = Ledger(connection).edition(edition.digest, edition.local_date) or edition
+        sheet = balance(connection, edition, moment)
+        replies, wrong = last_replies(connection, edition), troubles(connection, edition, limit=SHOWN, now=moment)
+    _show(sheet, replies, wrong)
+    return bool(sheet.workers)
 
 
 def _show(sheet: Balance, replies: Sequence[tuple[str, int]], wrong: Sequence[Line]) -> None:
@@ -91,8 +116,30 @@ def _show(sheet: Balance, replies: Sequence[tuple[str, int]], wrong: Sequence[Li
         output.say(f"  {label:<{width}}  {value:>9}")
     for words, number in replies:
         output.say(f"  {number:>6,} x {words[:150]}")
-    for line in wrong:
-        output.complain(f"{line.email}: {line.state}{' (was in doubt)' if line.doubts else ''}: {line.reply}")
+    complain(sheet, wrong)
+
+
+def complain(sheet: Balance, wrong: Sequence[Line]) -> None:
+    """Names those with whom something is wrong, a kind after the other, and says how many more there are of each."""
+    doubtful = [line for line in wrong if line.is_doubtful]
+    _complain(doubtful, sheet.doubted - len(doubtful), "in doubt")
+    for state in (DeliveryState.FAILED, DeliveryState.DEFERRED):
+        named = [line for line in wrong if line.state is state and not line.is_doubtful]
+        both = sum(line.state is state for line in doubtful)
+        _complain(named, sheet.count(state) - len(named) - both, state)
+
+
+def _complain(named: Sequence[Line], more: int, kind: str) -> None:
+    for line in named:
+        output.complain(f"{line.email}: {_state(line)}{f': {line.reply}' if line.reply else ''}")
+    if more > 0 and named:
+        output.complain(f"... and {more:,} more {kind}: `dateline digest status NAME --csv FILE` shows all")
+
+
+def _state(line: Line) -> str:
+    if line.orphaned:
+        return "in doubt (its sender died)"
+    return f"{line.state} (was in doubt)" if line.doubts and line.state is not DeliveryState.IN_DOUBT else line.state.value
 
 
 def _duration(seconds: float) -> str:
@@ -118,17 +165,19 @@ def _sheet(sheet: Balance) -> dict[str, Any]:
 
 
 def _troubles(wrong: Sequence[Line]) -> dict[str, Any]:
-    return {"troubles": [
-        {"email": line.email, "state": line.state.value, "reply": line.reply, "times_in_doubt": line.doubts} for line in wrong
-    ]}  # fmt: skip
+    return {"troubles": [_as_json(line) for line in wrong]}
+
+
+def _as_json(line: Line) -> dict[str, Any]:
+    return {"email": line.email, "state": line.state.value, "reply": line.reply, "times_in_doubt": line.doubts}
 
 
 def write_csv(press: Press, edition: Edition, target: str) -> None:
     """Every recipient of an edition, one a line, to a file or stdout (``-``)."""
-    with _opened(target) as file, reading(press.engine) as connection:
+    with _opened(target) as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        for line in lines(connection, edition):
+        for line in lines(press.engine, edition):
             later = line.next_attempt.isoformat() if line.next_attempt else ""
             cells = [line.email, line.state.value, line.attempts, line.doubts, line.reply, line.changed_at.isoformat(), later]
             writer.writerow([neutral(cell) for cell in cells])

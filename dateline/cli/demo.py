@@ -49,7 +49,7 @@ def demo(context: typer.Context, site: SiteOption = None, as_json: JsonOption = 
         for email, regions in READERS:
             members.join(email, origin="demo", now=clock.now(), confirmed=True, regions=resolve(regions)[0])
     press = place.press(place.settings.digest[0])
-    accounts, reason = send_editions(place, press, threading.Event())
+    sent = send_editions(place, press, threading.Event())
     public = root / place.settings.feeds.folder
     page = public / "digest-preview.html"
     _, rendering = preview(press, clock.now())
@@ -69,10 +69,10 @@ def demo(context: typer.Context, site: SiteOption = None, as_json: JsonOption = 
         return
     outcome = published.outcome
     output.say(f"Published {output.counted(outcome.articles, 'article')} in {output.counted(outcome.feeds, 'feed')}.")
-    for account in accounts:
+    for account in sent.accounts:
         tell_account(account)
-    if reason:
-        output.say(reason)
+    if sent.reason:
+        output.say(sent.reason)
     output.say("\nOpen:")
     for name, path in opened.items():
         output.say(f"  {name + ':':<26}{path}")

@@ -28,11 +28,11 @@ def complain(text: str) -> None:
     print(f"dateline: {text}" if "\n" not in text else text, file=sys.stderr)
 
 
-def print_json(value: Any) -> None:
+def print_json(value: Any, *, on_one_line: bool = False) -> None:
     """A value for a script, on stdout."""
-    text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    text = json.dumps(value, ensure_ascii=False, indent=None if on_one_line else 2, default=str)
     # A file's name need not be UTF-8; its strange bytes are escaped as JSON escapes them.
-    print(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+    print(text.encode("utf-8", "backslashreplace").decode("utf-8"), flush=on_one_line)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
