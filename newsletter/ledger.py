@@ -284,6 +284,13 @@ class Ledger:
             self._connection.execute(update(editions).where(*sent).values(**back))
         return again
 
+    def forgive(self, edition: Edition) -> int:
+        """Makes due what a server put off because it refused us (RFC 3463 x.7.x); returns how many."""
+        ours = deliveries.c.reply.startswith("the server refuses", autoescape=True)
+        which = (deliveries.c.edition_id == edition.id, deliveries.c.state == DeliveryState.DEFERRED, ours)
+        change = update(deliveries).where(*which).values(state=DeliveryState.PENDING, next_attempt=None)
+        return self._connection.execute(change).rowcount
+
     def _open(self, edition: Edition) -> ColumnElement[bool]:
         return exists().where(deliveries.c.edition_id == edition.id, text(OPEN_SQL))
 

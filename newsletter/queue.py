@@ -25,7 +25,9 @@ from newsletter.transport import Delivery, Message, Outcome, Reply
 from newsletter.waiting_room import WaitingRoom
 
 BATCH = 500
-"""Deliveries that are claimed at once."""
+"""Deliveries that are claimed at once, at the most."""
+_SHARE = 20
+"""And at the most this part of an edition, so that senders who come later find work as well."""
 BEAT_SECONDS = 1.0
 """How often the ledger hears from us, and we whether the edition is paused."""
 _LETTERS = 32
@@ -74,6 +76,7 @@ class LedgerQueue:
         self._refused: list[tuple[str, str]] = []
         # Of the whole process: what a domain asked of one edition holds for the next.
         self._pacer = shared(str(press.engine.url), tuple(sorted(ours.domain_rates.items())), ours.domain_rate_per_second)
+        self._batch = max(_SHARE, min(BATCH, edition.recipients // _SHARE))
         self._room = WaitingRoom(self._pacer)
         self._blocked: frozenset[str] = frozenset()
         self._closings: Counter[str] = Counter()
@@ -217,11 +220,11 @@ class LedgerQueue:
             return False
         self.begin(())
         full = self._room.full
-        claimed = self._patiently(lambda: self.claims.claim(self.clock(), BATCH, full))
+        claimed = self._patiently(lambda: self.claims.claim(self.clock(), self._batch, full))
         if not claimed and not full:
             # Another sender may have died meanwhile.
             self.doubtful += self._patiently(lambda: self.claims.recover(self.clock()))
-            claimed = self._patiently(lambda: self.claims.claim(self.clock(), BATCH))
+            claimed = self._patiently(lambda: self.claims.claim(self.clock(), self._batch))
         self._ready.extend(claimed)
         self._blocked = full if not claimed else frozenset()
         self._exhausted = not claimed and not full
@@ -281,8 +284,10 @@ class LedgerQueue:
                 waited = time.monotonic() - started
                 if not _may_pass(words) or waited > self._patience_left():
                     self._is_locked_out = True
+                    taken = sum(one.state is DeliveryState.SENT for one in self._settled)
+                    twice = f" ({taken} that were taken could not be noted and may come twice)" if taken else ""
                     raise LedgerError(
-                        f"the ledger cannot be written ({words}), for {waited:.0f} s now; nothing is lost: "
+                        f"the ledger cannot be written ({words}), for {waited:.0f} s now; nothing is lost{twice}: "
                         "free the disk or the database, then send again"
                     ) from None
                 if not said:

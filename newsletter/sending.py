@@ -88,7 +88,9 @@ def _provider(settings: NewsletterSettings, address: TransportAddress, ca_file: 
     from newsletter.providers.postmark import PostmarkApi
     from newsletter.providers.transport import ProviderTransport
 
-    token = settings.api_token.get_secret_value() if settings.api_token else ""
+    if settings.api_token is None:
+        raise ConfigError("newsletter.transport is postmark:, and there is no token: set DATELINE_NEWSLETTER__API_TOKEN")
+    token = settings.api_token.get_secret_value()
     api = PostmarkApi(
         token, base_url=address.api_url, stream=settings.message_stream, timeout=settings.timeout_seconds, ca_file=ca_file
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import selectors
 import socket
@@ -22,6 +23,8 @@ from newsletter.transport import Delivery, Message, Outcome, Queue, RefusedError
 
 _POLICY = re.compile(r"5\d\d[ -]5\.7\.\d+")
 """Enhanced status codes (RFC 3463) that mean us, not the recipient."""
+log = logging.getLogger("dateline.sending")
+
 _AHEAD = 4
 """Deliveries that are recorded to go next, for each open connection. After a power cut as many more are in doubt."""
 _MOMENT = 0.001
@@ -44,6 +47,7 @@ class SmtpTransport:
         # What goes next, with the number of the sync after which it may.
         self._next: deque[tuple[int, Delivery]] = deque()
         self._policy = Policy()
+        self._told: list[Line] = []
         self._error: TransportError | None = None
         self._was_open = False
         self._gathers = False
@@ -267,6 +271,9 @@ class SmtpTransport:
             line.open -= 1
             line.refuse(now, for_good=not isinstance(result, AwayError))
             self._last_error = result
+            if len(self._lines.all) > 1 and line not in self._told:
+                self._told.append(line)
+                log.warning("%s; the other servers stand in", result)
             return
         self._was_open = True
         line.away_until = 0.0

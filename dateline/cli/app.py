@@ -75,6 +75,7 @@ def open_site(context: typer.Context, site: Path | None) -> Site:
 # They add their commands to the app above.
 from dateline.cli import (  # noqa: E402
     articles,
+    control,
     deliveries,
     demo,
     digests,
@@ -89,6 +90,6 @@ from dateline.cli import (  # noqa: E402
 )
 
 __all__ = [
-    "app", "articles", "deliveries", "demo", "digests", "doctor", "importing", "members", "persons", "places", "returns",
-    "running", "serving",
+    "app", "articles", "control", "deliveries", "demo", "digests", "doctor", "importing", "members", "persons", "places",
+    "returns", "running", "serving",
 ]  # fmt: skip

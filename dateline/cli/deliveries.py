@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,19 +15,17 @@ import typer
 
 from dateline.cli import output
 from dateline.cli.app import JsonOption, SiteOption, open_site, wants_json
+from dateline.cli.control import DateOption, edition_of
 from dateline.cli.digests import NameArgument, digests
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from datetime import date as date_type
+    from datetime import datetime
 
     from dateline.site import Site
     from newsletter.editions import Press
-    from newsletter.ledger import DeliveryState, Edition, EditionState
+    from newsletter.ledger import Edition
     from newsletter.sending import Account
-
-DateOption = Annotated[
-    str | None, typer.Option("--date", metavar="DATE", help="The edition of this day (2026-11-25); default: the newest.")
-]
 
 
 @digests.command()
@@ -47,8 +46,15 @@ def send(
 
         send_trial(place, press, test_to, wants_json(context, as_json))
         return
+    from newsletter.transport import TransportError
+
     with stopping() as stop:
-        done = send_editions(place, press, stop)
+        try:
+            done = send_editions(place, press, stop)
+        except TransportError as error:
+            output.complain(str(error))
+            output.complain(f"what was not sent waits in the ledger: `dateline digest status {name}`, then send again")
+            raise typer.Exit(1) from None
     if wants_json(context, as_json):
         from dateline.cli.delivery_reports import sent_as_json
 
@@ -104,6 +110,8 @@ def send_editions(place: Site, press: Press, stop: threading.Event) -> Sent:
     now = clock.now()
     with reading(press.engine) as connection:
         editions = Ledger(connection).unfinished(press.digest.name, now)
+    # What is wrong with the settings is found out before anything is made.
+    open_transport(place.root, place.settings.site, place.settings.newsletter).close()
     accounts: list[Account] = []
     reason = ""
     today = press.local_date(now)
@@ -113,27 +121,65 @@ def send_editions(place: Site, press: Press, stop: threading.Event) -> Sent:
             continue
         if edition is None and not stop.is_set():
             made = make(press, today, now, scheduled=False)
-            edition, reason = made.edition, made.reason
+            edition, reason = made.edition or _made_meanwhile(press, now), made.reason
         if stop.is_set() and (edition or not reason):
             left = "unfinished" if edition else "not made"
             return Sent(accounts, f"stopped before sending: the edition of {day} is {left}; send again", stopped=True)
-        if edition is None:
+        if edition is None or any(one.edition.id == edition.id for one in accounts):
             continue
         transport = open_transport(place.root, place.settings.site, place.settings.newsletter)
         with output.progress() as progress:
             hear = _counter(partial(progress, "Sending"), edition.recipients)
             accounts.append(Sending(press, transport, clock.now, stop, output.complain).run(edition, hear))
-    return Sent(accounts, "" if accounts else reason)
+    if accounts:
+        return Sent(accounts, "")
+    waits = _waiting(press, today)
+    return Sent([], waits or reason, stopped=bool(waits))
+
+
+def _made_meanwhile(press: Press, now: datetime) -> Edition | None:
+    """Today's edition, if another process made it this moment: there may be enough of it for two."""
+    from content.database import reading
+    from newsletter.ledger import Ledger
+
+    today = press.local_date(now)
+    with reading(press.engine) as connection:
+        return next((one for one in Ledger(connection).unfinished(press.digest.name, now) if one.local_date == today), None)
+
+
+def _waiting(press: Press, day: date_type) -> str:
+    """Why nothing of an unfinished edition could be sent now; empty if there is none."""
+    from content.database import reading
+    from dateline import clock
+    from newsletter.balance import balance
+    from newsletter.ledger import DeliveryState, EditionState, Ledger
+
+    name = press.digest.name
+    with reading(press.engine) as connection:
+        edition = Ledger(connection).edition(name, day)
+        if edition is None or edition.state is not EditionState.SENDING:
+            return ""
+        sheet = balance(connection, edition, clock.now())
+    if sheet.workers:
+        return f"{name}: another process sends the edition of {day}; nothing was left for this one"
+    waiting = sheet.count(DeliveryState.DEFERRED)
+    when = output.shown_time(sheet.next_attempt)
+    return (
+        f"{name}: nothing of the edition of {day} is due; {waiting:,} of {edition.recipients:,} wait, the first until {when}: "
+        f"`dateline digest retry {name} --deferred` makes them due now"
+    )
 
 
 def _counter(progress: Callable[[int, int], None], total: int) -> Callable[[int], None]:
-    sent = 0
+    sent, drawn = 0, 0.0
 
     def hear(number: int) -> None:
         nonlocal sent
         sent += number
+        nonlocal drawn
         # Drawing a bar takes longer than sending a message.
-        if sent % 50 == 0 or sent == total:
+        if time.monotonic() - drawn > 0.1 or sent == total:
+            drawn = time.monotonic()
             progress(sent, total)
 
     return hear
@@ -142,13 +188,16 @@ def _counter(progress: Callable[[int, int], None], total: int) -> Callable[[int]
 def tell_account(account: Account) -> None:
     """The balance of an edition, and what went wrong, in words."""
     from dateline.cli.delivery_reports import complain
-    from newsletter.ledger import DeliveryState
+    from newsletter.ledger import DeliveryState, EditionState
     from newsletter.schedule import describe
 
     output.say(f"{account.sent_now} sent now. {describe(account)}")
     if account.doubtful:
         output.complain(f"{account.doubtful} were on the wire when an earlier sender died")
     complain(account.sheet, account.troubles)
+    if account.edition.state is EditionState.PAUSED:
+        name = account.edition.digest
+        output.complain(f"it is paused ({account.edition.note}): `dateline digest resume {name}` lets it go on")
     if account.count(DeliveryState.DEFERRED):
         when = output.shown_time(account.sheet.next_attempt)
         output.complain(f"the deferred are due from {when}; `dateline run` takes them up, or send again then")
@@ -175,9 +224,9 @@ def status(
     if csv is not None:
         if name is None:
             raise typer.BadParameter("needs the NAME of one digest", param_hint="--csv")
-        reports.write_csv(presses[0], _edition(presses[0], date), csv)
+        reports.write_csv(presses[0], edition_of(presses[0], date), csv)
         return
-    editions = [(press, _edition(press, date)) for press in presses] if name else reports.newest(presses)
+    editions = [(press, edition_of(press, date)) for press in presses] if name else reports.newest(presses)
     if wants_json(context, as_json) and watch:
         reports.watch_as_json(editions)
     elif wants_json(context, as_json):
@@ -185,130 +234,3 @@ def status(
         output.print_json(told[0] if name else told)
     else:
         reports.show(editions, watch=watch)
-
-
-@digests.command()
-def pause(context: typer.Context, name: NameArgument, date: DateOption = None, site: SiteOption = None) -> None:
-    """Stop sending an edition, also where another process sends it; messages on the wire are finished."""
-    from content.database import writing
-    from newsletter.ledger import EditionState
-
-    press, edition = _found(context, name, date, site)
-    with writing(press.engine) as connection:
-        _change(connection, edition, EditionState.PAUSED, "by hand", [EditionState.SENDING])
-    output.say(
-        f"{name} of {edition.local_date} is paused within a second; `dateline digest resume {name}` goes on, `cancel` ends it"
-    )
-
-
-@digests.command()
-def resume(context: typer.Context, name: NameArgument, date: DateOption = None, site: SiteOption = None) -> None:
-    """Let a paused edition go on: `dateline run` takes it up, or `digest send`."""
-    from content.database import writing
-    from newsletter.ledger import EditionState
-
-    press, edition = _found(context, name, date, site)
-    with writing(press.engine) as connection:
-        _change(connection, edition, EditionState.SENDING, "", [EditionState.PAUSED])
-    output.say(f"{name} of {edition.local_date} goes on: `dateline run` takes it up soon, `dateline digest send {name}` now")
-
-
-@digests.command()
-def cancel(
-    context: typer.Context,
-    name: NameArgument,
-    date: DateOption = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    site: SiteOption = None,
-) -> None:
-    """End an edition for good: who has not got it will not get it."""
-    from content.database import writing
-    from dateline import clock
-    from newsletter.balance import balance
-    from newsletter.claims import end_cancelled
-    from newsletter.ledger import DeliveryState, EditionState
-
-    press, edition = _found(context, name, date, site)
-    if not yes:
-        typer.confirm(f"Cancel {name} of {edition.local_date} ({edition.recipients:,} recipients)?", abort=True, err=True)
-    # Once more for one that is cancelled: a sender that had a part of it may have died since.
-    states = [EditionState.SENDING, EditionState.PAUSED, EditionState.CANCELLED]
-    with writing(press.engine) as connection:
-        _change(connection, edition, EditionState.CANCELLED, "by hand", states)
-        dropped = end_cancelled(connection, edition, clock.now())
-        doubtful = balance(connection, edition, clock.now()).count(DeliveryState.IN_DOUBT)
-    output.say(f"{name} of {edition.local_date} is cancelled; {output.counted(dropped, 'recipient')} will not get it")
-    if doubtful:
-        output.say(f"{output.counted(doubtful, 'recipient')} may have got it: `dateline digest status {name}` names them")
-
-
-@digests.command()
-def retry(
-    context: typer.Context,
-    name: NameArgument,
-    failed: Annotated[bool, typer.Option("--failed", help="Those that a server refused.")] = False,
-    in_doubt: Annotated[bool, typer.Option("--in-doubt", help="Those that may have arrived: they may come twice.")] = False,
-    date: DateOption = None,
-    site: SiteOption = None,
-) -> None:
-    """Put recipients of an edition back into the queue. Who has left meanwhile is not mailed."""
-    from content.database import writing
-    from dateline import clock
-    from newsletter.ledger import DeliveryState, EditionState, Ledger
-
-    wanted: list[DeliveryState] = []
-    if failed:
-        wanted.append(DeliveryState.FAILED)
-    if in_doubt:
-        wanted.append(DeliveryState.IN_DOUBT)
-    if not wanted:
-        raise typer.BadParameter("say which: --failed, --in-doubt, or both")
-    press, edition = _found(context, name, date, site)
-    with writing(press.engine) as connection:
-        ledger = Ledger(connection)
-        number, state = ledger.retry(edition, wanted, clock.now()), ledger.state(edition)
-    output.say(f"{output.counted(number, 'recipient')} of {name} of {edition.local_date} to be tried again")
-    if state is EditionState.PAUSED:
-        output.say(f"it stays paused ({edition.note}): `dateline digest resume {name}` lets it go on")
-    elif number:
-        output.say(f"`dateline run` takes them up soon, `dateline digest send {name}` now")
-
-
-def _found(context: typer.Context, name: str, date: str | None, site: SiteOption) -> tuple[Press, Edition]:
-    place = open_site(context, site)
-    press = place.press(place.digest(name))
-    return press, _edition(press, date)
-
-
-def _edition(press: Press, date: str | None) -> Edition:
-    """The edition of a day, or the newest. Raises ``ConfigError`` when there is none."""
-    from datetime import date as day_type
-
-    from content.database import reading
-    from content.errors import ConfigError
-    from newsletter.ledger import Ledger
-
-    name = press.digest.name
-    with reading(press.engine) as connection:
-        ledger = Ledger(connection)
-        if date is None:
-            edition = ledger.last(name)
-        else:
-            try:
-                edition = ledger.edition(name, day_type.fromisoformat(date))
-            except ValueError:
-                raise ConfigError(f"--date: {date!r} is no date such as 2026-11-25") from None
-    if edition is None:
-        raise ConfigError(f"{name}: there is no edition{f' of {date}' if date else ' yet'}")
-    return edition
-
-
-def _change(connection: Connection, edition: Edition, state: EditionState, note: str, only: Sequence[EditionState]) -> None:
-    from content.errors import DatelineError
-    from newsletter.ledger import Ledger
-
-    ledger = Ledger(connection)
-    if not ledger.change(edition, state, note, only=only):
-        is_now = ledger.state(edition)
-        wanted = " or ".join(one.value for one in only)
-        raise DatelineError(f"{edition.digest} of {edition.local_date} is {is_now}, not {wanted}; nothing was changed")

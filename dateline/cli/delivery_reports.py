@@ -97,7 +97,7 @@ def _look(press: Press, edition: Edition) -> bool:
 
 def _show(sheet: Balance, replies: Sequence[tuple[str, int]], wrong: Sequence[Line]) -> None:
     edition = sheet.edition
-    output.say(f"{edition.digest} of {edition.local_date}: {edition.state}{f' ({edition.note})' if edition.note else ''}")
+    output.say(f"{edition.digest} of {edition.local_date}: {_standing(sheet)}")
     output.say(f"  {edition.subject}")
     rows: list[tuple[str, str]] = [("recipients", f"{edition.recipients:,}")]
     rows += [(f"  {state}", f"{sheet.count(state):,}") for state in DeliveryState if sheet.count(state)]
@@ -117,6 +117,16 @@ def _show(sheet: Balance, replies: Sequence[tuple[str, int]], wrong: Sequence[Li
     for words, number in replies:
         output.say(f"  {number:>6,} x {words[:150]}")
     complain(sheet, wrong)
+
+
+def _standing(sheet: Balance) -> str:
+    """How an edition fares, in words: one that nobody sends is not being sent."""
+    edition = sheet.edition
+    if edition.state is not EditionState.SENDING or sheet.workers:
+        return f"{edition.state}{f' ({edition.note})' if edition.note else ''}"
+    if sheet.left and sheet.left == sheet.count(DeliveryState.DEFERRED):
+        return "waits for another attempt; `dateline run` makes it, or send again then"
+    return f"interrupted: nobody sends it now; `dateline digest send {edition.digest}` goes on"
 
 
 def complain(sheet: Balance, wrong: Sequence[Line]) -> None:
