@@ -132,18 +132,18 @@ def _standing(sheet: Balance) -> str:
 def complain(sheet: Balance, wrong: Sequence[Line]) -> None:
     """Names those with whom something is wrong, a kind after the other, and says how many more there are of each."""
     doubtful = [line for line in wrong if line.is_doubtful]
-    _complain(doubtful, sheet.doubted - len(doubtful), "in doubt")
+    _complain(doubtful, sheet.doubted - len(doubtful), "in doubt", sheet.edition.digest)
     for state in (DeliveryState.FAILED, DeliveryState.DEFERRED):
         named = [line for line in wrong if line.state is state and not line.is_doubtful]
         both = sum(line.state is state for line in doubtful)
-        _complain(named, sheet.count(state) - len(named) - both, state)
+        _complain(named, sheet.count(state) - len(named) - both, state, sheet.edition.digest)
 
 
-def _complain(named: Sequence[Line], more: int, kind: str) -> None:
+def _complain(named: Sequence[Line], more: int, kind: str, digest: str) -> None:
     for line in named:
         output.complain(f"{line.email}: {_state(line)}{f': {line.reply}' if line.reply else ''}")
     if more > 0 and named:
-        output.complain(f"... and {more:,} more {kind}: `dateline digest status NAME --csv FILE` shows all")
+        output.complain(f"... and {more:,} more {kind}: `dateline digest status {digest} --csv FILE` shows all")
 
 
 def _state(line: Line) -> str:
