@@ -168,3 +168,52 @@ def test_two_processes_share_an_edition(site: Publication, server: Rogue) -> Non
 )
 def test_what_is_not_there_is_said(site: Publication, words: list[str], said: str) -> None:
     assert said in site.run("digest", *words, codes=[2]).stderr
+
+
+def test_what_waits_is_said_and_can_be_sent_now(site: Publication, server: Rogue) -> None:
+    server.plan = lambda scene: "450 4.2.1 this mailbox is busy" if scene.moment is Moment.RCPT and scene.attempt == 1 else None
+    site.run("digest", "send", DIGEST, codes=[1])
+    done = site.run("digest", "send", DIGEST, codes=[1])
+    assert f"{SUM} of {SUM} wait" in done.stdout and "retry daily --deferred" in done.stdout
+    assert "waits for another attempt" in site.run("digest", "status", DIGEST).stdout
+    told = json.loads(site.run("digest", "retry", DIGEST, "--deferred", "--json").stdout)
+    assert told["balance"] == {"pending": SUM}
+    site.send()
+    assert server.copies() == dict.fromkeys(MEMBERS, 1)
+
+
+def test_who_was_put_off_for_our_own_fault_waits_no_longer_than_until_resume(site: Publication, server: Rogue) -> None:
+    """Invariant 7."""
+    server.plan = lambda scene: "550 5.7.1 bad reputation" if scene.moment is Moment.END else None
+    done = site.run("digest", "send", DIGEST, codes=[1])
+    assert "refuses us" in done.stderr and server.taken == 0
+    server.plan = lambda scene: None
+    told = json.loads(site.run("digest", "resume", DIGEST, "--json").stdout)
+    assert told["state"] == "sending" and told["balance"] == {"pending": SUM}
+    site.send()
+    assert server.copies() == dict.fromkeys(MEMBERS, 1)
+
+
+def test_an_edition_that_nobody_sends_is_called_interrupted(site: Publication, server: Rogue) -> None:
+    with sending(site) as process:
+        assert server.wait_for(10, 20)
+        process.kill()
+        process.wait(10)
+    assert "interrupted: nobody sends it now" in site.run("digest", "status", DIGEST).stdout
+
+
+def test_a_server_that_is_away_among_several_is_named(site: Publication, server: Rogue) -> None:
+    config = site.root / "config.toml"
+    text = config.read_text()
+    servers = "\n".join(f'[[newsletter.server]]\nurl = "{url}"\n' for url in (server.address, "smtp://127.0.0.1:9"))
+    config.write_text(text.replace("[[digest]]", f"{servers}\n[[digest]]", 1))
+    done = site.run("digest", "send", DIGEST)
+    assert "smtp://127.0.0.1:9: cannot connect" in done.stderr and "stand in" in done.stderr
+    assert server.copies() == dict.fromkeys(MEMBERS, 1)
+
+
+def test_a_provider_without_a_token_is_told_before_anything_is_made(site: Publication) -> None:
+    """Invariant 31."""
+    site.configure(transport="postmark:")
+    assert "API_TOKEN" in site.run("digest", "send", DIGEST, codes=[2]).stderr
+    assert site.recipients() == 0
