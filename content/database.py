@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any, cast
 
-from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, TypeDecorator, create_engine, event
+from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, QueuePool, TypeDecorator, create_engine, event
 
 from content.sqlite import BUSY_SECONDS, PRAGMAS
 
@@ -55,7 +55,9 @@ def open_sqlite(path: Path) -> Engine:
     Transactions that will write must be begun with :func:`writing`, so that two of them queue up
     instead of failing half-way. There is no limit to connections: each sending keeps one as long as it lasts.
     """
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS}, max_overflow=-1)
+    engine = create_engine(
+        f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS}, poolclass=QueuePool, max_overflow=-1
+    )  # fmt: skip
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: SQLiteConnection, record: Any) -> None:
