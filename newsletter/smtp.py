@@ -180,8 +180,8 @@ class SmtpTransport:
             if session.count >= line.messages:
                 line.reach()
                 self._leave(session)
-            elif line.next_at > now:
-                pause, is_idle = min(pause, line.next_at - now), True
+            elif line.rate.next_at > now:
+                pause, is_idle = min(pause, line.rate.next_at - now), True
                 continue
             elif following := self._following(session, now):
                 session.moved_at = now
@@ -219,7 +219,7 @@ class SmtpTransport:
     def _following(self, session: Session, now: float) -> tuple[int, Delivery, Message] | None:
         """The next delivery for a connection, with its message; counted against the server's rate."""
         line = self._sessions[session]
-        if self._error or session.count >= line.messages or line.next_at > now:
+        if self._error or session.count >= line.messages or line.rate.next_at > now:
             return None
         while self._next:
             ticket, delivery = self._next.popleft()
@@ -228,7 +228,7 @@ class SmtpTransport:
             except HeaderError as error:
                 self._queue.settle(delivery, Reply(Outcome.REFUSED, str(error)))
                 continue
-            line.go(now)
+            line.rate.go(now)
             return ticket, delivery, message
         return None
 

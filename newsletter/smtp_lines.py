@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from newsletter.smtp_opening import SmtpServer
+from newsletter.transport import TransportAddress
 
 _LONGEST_BACKOFF = 30.0
 """Seconds until a server that was away is tried again, at the most."""
@@ -15,10 +17,31 @@ _AGAIN_SECONDS = 60.0
 
 
 @dataclass(slots=True)
+class Rate:
+    """How many messages a second a server gets; 0 is as many as it takes. Times are seconds on the caller's clock."""
+
+    per_second: float
+    next_at: float = 0.0
+    """When it allows another message."""
+
+    def go(self, now: float) -> None:
+        """Counts a message."""
+        if self.per_second:
+            self.next_at = max(self.next_at, now - 1 / self.per_second) + 1 / self.per_second
+
+
+@cache
+def shared_rate(address: TransportAddress, per_second: float) -> Rate:
+    """The rate of a server for all sendings of this process: two digests at once get no more than one."""
+    return Rate(per_second)
+
+
+@dataclass(slots=True)
 class Line:
     """One server. Times are seconds on the caller's clock."""
 
     server: SmtpServer
+    rate: Rate
     messages: int
     """How many it takes over one connection: as the settings say, or fewer when it closes sooner again and again."""
     connections: int
@@ -29,8 +52,6 @@ class Line:
     """Connections that are open now."""
     failures: int = 0
     away_until: float = 0.0
-    next_at: float = 0.0
-    """When its rate allows another message."""
     closed_after: int = 0
     more_at: float = 0.0
 
@@ -69,17 +90,14 @@ class Line:
     def is_struck_off(self) -> bool:
         return self.away_until == _FOR_GOOD
 
-    def go(self, now: float) -> None:
-        """Counts a message against its rate."""
-        if self.server.rate:
-            self.next_at = max(self.next_at, now - 1 / self.server.rate) + 1 / self.server.rate
-
 
 class Lines:
     """All servers that a transport may use."""
 
     def __init__(self, servers: Sequence[SmtpServer]) -> None:
-        self.all = [Line(server, server.messages, server.connections) for server in servers]
+        self.all = [
+            Line(server, shared_rate(server.address, server.rate), server.messages, server.connections) for server in servers
+        ]
 
     def freest(self, now: float) -> Line | None:
         """The server that the next connection goes to, by weight; ``None`` when all are full or away."""

@@ -9,6 +9,8 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -174,6 +176,20 @@ def test_a_limit_for_a_domain_is_kept_and_others_go_first(seat: Make, rogue: Rog
     assert account.finished and account.balance == {DeliveryState.SENT: 330}
     assert 1.2 <= took < 8
     assert sum("@slow." in one for one in order[:150]) <= 25
+
+
+def test_two_editions_at_once_share_a_servers_rate(seat: Make, rogue: Rogue) -> None:
+    desk = seat(rate_per_second=20)
+    desk.join(*members(20))
+    first = desk.edition()
+    desk.now += timedelta(days=1)
+    desk.report("second")
+    second = desk.edition()
+    started = time.monotonic()
+    with ThreadPoolExecutor(2) as pool:
+        accounts = list(pool.map(desk.send, [first, second]))
+    assert [one.finished for one in accounts] == [True, True] and rogue.taken == 40
+    assert time.monotonic() - started >= 1.8
 
 
 def test_a_great_many_of_one_slow_domain_keep_nobody_waiting(seat: Make, rogue: Rogue) -> None:
