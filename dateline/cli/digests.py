@@ -97,12 +97,17 @@ def preview(
 ) -> None:
     """Show what the next edition looks like to a member of all regions; send and record nothing."""
     from dateline import clock
+    from newsletter.editions import empty_since
     from newsletter.editions import preview as preview_edition
     from newsletter.message import with_links
 
     place = open_site(context, site)
     press = place.press(place.digest(name))
     articles, rendering = preview_edition(press, clock.now())
+    if since := empty_since(press, clock.now()):
+        output.complain(
+            f"nothing is new since {since}: the next edition would be empty; shown is what a first edition would carry"
+        )
     reader = press.recipient("preview", "reader@example.com")
     parts = {kind: with_links(part, rendering, reader) for kind, part in (("html", rendering.html), ("text", rendering.text))}
     wanted = [(html, parts["html"].encode()), (text, parts["text"].encode())]
@@ -113,12 +118,15 @@ def preview(
             _write(path, written)
     if wants_json(context, as_json):
         titles = [article.title for article in articles]
-        output.print_json({"subject": rendering.subject, "articles": titles, "html_bytes": len(parts["html"].encode())})
+        size = len(parts["html"].encode())
+        output.print_json({
+            "subject": rendering.subject, "empty": since is not None, "articles": titles, "html_bytes": size,
+        })  # fmt: skip
     elif not any((html, text, eml)):
         output.say(f"Subject: {rendering.subject}\n\n{parts['text']}")
     else:
-        size = len(parts["html"].encode()) / 1000
-        output.say(f"{rendering.subject}\n{output.counted(len(articles), 'article')}, {size:.1f} kB of HTML")
+        size = len(parts["html"].encode())
+        output.say(f"{rendering.subject}\n{output.counted(len(articles), 'article')}, {size / 1000:.1f} kB of HTML")
 
 
 def _sample(press: Press, rendering: Rendering, address: str) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from lxml.html import document_fromstring
-from programs import ROOT, Program, need
+from programs import ROOT, Program, need, write_article
 
 from dateline.site import defaults
 from newsletter.checks.contrast import read_texts
@@ -76,6 +76,23 @@ def test_warnings_stand_in_the_way_only_when_asked(sample: Program) -> None:
     environment = {"DATELINE_NEWSLETTER__POSTAL_ADDRESS": ""}
     assert "no postal address" in sample("digest", "check", "daily", **environment).stdout
     assert "should not go" in sample("digest", "check", "daily", "--strict", code=1, **environment).stdout
+
+
+def test_preview_check_and_explain_agree_that_nothing_is_new(site: Path, dateline: Program) -> None:
+    write_article(site)
+    dateline("publish")
+    dateline("subscribers", "add", "reader@example.com", "--confirmed")
+    before = dateline("digest", "preview", "daily")
+    assert "First news" in before.stdout and before.stderr == ""
+    dateline("digest", "send", "daily")
+    assert not any(one["included"] for one in json.loads(dateline("digest", "explain", "daily", "--json").stdout))
+    shown = dateline("digest", "preview", "daily")
+    assert "First news" in shown.stdout and "nothing is new since" in shown.stderr
+    assert "shown is what a first edition would carry" in shown.stderr
+    assert json.loads(dateline("digest", "preview", "daily", "--json").stdout)["empty"] is True
+    assert "the next edition would be empty" in dateline("digest", "check", "daily").stdout
+    told = json.loads(dateline("digest", "check", "daily", "--strict", "--json", code=1).stdout)
+    assert told["empty"] is True and "empty" in {one["rule"] for one in told["findings"]}
 
 
 def test_a_digest_that_is_not_there_is_a_wrong_question(sample: Program) -> None:
