@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,11 +13,16 @@ from dateline.cli.app import JsonOption, SiteOption, app, open_site, wants_json
 from dateline.cli.digest_check import check
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from newsletter.editions import Press
     from newsletter.rendering import Rendering
 
 digests = typer.Typer(help="Preview, explain and send the digests of config.toml.", no_args_is_help=True)
 app.add_typer(digests, name="digest")
+
+_CELL = 14
+"""Letters of a cell's line, so that a digest takes at most two lines of a terminal of 80 columns."""
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The digest's name in config.toml.")]
 
@@ -27,8 +33,8 @@ def list_digests(context: typer.Context, site: SiteOption = None, as_json: JsonO
     from dateline import clock
     from newsletter.schedule import outlook
 
-    place = open_site(context, site)
-    rows = [(digest, place.press(digest), outlook(place.press(digest), clock.now())) for digest in place.settings.digest]
+    place, now = open_site(context, site), clock.now()
+    rows = [(digest, place.press(digest), outlook(place.press(digest), now)) for digest in place.settings.digest]
     if wants_json(context, as_json):
         output.print_json([
             {
@@ -48,15 +54,37 @@ def list_digests(context: typer.Context, site: SiteOption = None, as_json: JsonO
         [
             (
                 digest.name,
-                digest.title,
-                "; ".join(filter(None, [", ".join(digest.sections), ", ".join(one.name for one in digest.places)]))
-                or "everything",
-                output.shown_time(due.next_time, press.zone),
-                f"{due.last.local_date} ({due.last.state})" if due.last else "-",
+                _fit(digest.title, 2),
+                _carries([*digest.sections, *(one.name for one in digest.places)]),
+                _shown_time(due.next_time, press),
+                f"{output.short_date(due.last.local_date, press.local_date(now))} ({due.last.state})" if due.last else "-",
             )
             for digest, press, due in rows
         ],
     )
+
+
+def _carries(names: list[str]) -> str:
+    """The first of several names that have room together, and how many more there are."""
+    shown = names[:1]
+    while len(shown) < len(names) and len(", ".join(names[: len(shown) + 1])) <= _CELL:
+        shown = names[: len(shown) + 1]
+    left = len(names) - len(shown)
+    return f"{_fit(', '.join(shown), 1)} +{left}" if left else _fit(", ".join(shown), 2) or "everything"
+
+
+def _fit(text: str, lines: int) -> str:
+    """What of a text these many lines of a cell can hold."""
+    return " ".join(textwrap.wrap(text, _CELL, max_lines=lines, placeholder="…"))
+
+
+def _shown_time(moment: datetime | None, press: Press) -> str:
+    from dateline import clock
+
+    if moment is None:
+        return "-"
+    there = moment.astimezone(press.zone)
+    return f"{there:%a} {output.short_date(there.date(), press.local_date(clock.now()))} {there:%H:%M %Z}"
 
 
 @digests.command()
