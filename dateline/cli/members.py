@@ -157,7 +157,12 @@ def import_(
 
 
 @members.command("list")
-def list_subscribers(context: typer.Context, site: SiteOption = None, as_json: JsonOption = False) -> None:
+def list_subscribers(
+    context: typer.Context,
+    search: Annotated[str, typer.Option("--search", metavar="TEXT", help="Only addresses that hold TEXT.")] = "",
+    site: SiteOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List subscribers with their state and preferences."""
     from content.database import reading
     from newsletter.subscribers import Subscribers
@@ -165,6 +170,8 @@ def list_subscribers(context: typer.Context, site: SiteOption = None, as_json: J
     place = open_site(context, site)
     with reading(place.engine) as connection:
         everybody = list(Subscribers(connection).all())
+    wanted, number = search.strip().casefold(), len(everybody)
+    found = [one for one in everybody if wanted in one.email.casefold()]
     if wants_json(context, as_json):
         output.print_json([
             {
@@ -172,10 +179,10 @@ def list_subscribers(context: typer.Context, site: SiteOption = None, as_json: J
                 "origin": one.origin, "created_at": one.created_at.isoformat(),
                 "confirmed_at": one.confirmed_at and one.confirmed_at.isoformat(),
             }
-            for one in everybody
+            for one in found
         ])  # fmt: skip
         return
-    if not everybody:
+    if not number:
         output.say("There are no subscribers yet: dateline subscribers add EMAIL --confirmed")
         return
     output.print_table(
@@ -188,9 +195,10 @@ def list_subscribers(context: typer.Context, site: SiteOption = None, as_json: J
                 ", ".join(one.digests) or "all",
                 f"{one.created_at:%Y-%m-%d}",
             )
-            for one in everybody
+            for one in found
         ],
     )
+    output.say(f"{len(found):,} of {output.counted(number, 'subscriber')}" if wanted else output.counted(number, "subscriber"))
 
 
 @members.command()
