@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ from dateline.cli.digest_check import check
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from dateline.site import Site
     from newsletter.editions import Press
     from newsletter.rendering import Rendering
 
@@ -138,7 +140,7 @@ def preview(
         )
     reader = press.recipient("preview", "reader@example.com")
     parts = {kind: with_links(part, rendering, reader) for kind, part in (("html", rendering.html), ("text", rendering.text))}
-    wanted = [(html, parts["html"].encode()), (text, parts["text"].encode())]
+    wanted = [(html, _with_local_pictures(place, parts["html"]).encode()), (text, parts["text"].encode())]
     if eml:
         wanted.append((eml, _sample(press, rendering, "reader@example.com")))
     for path, written in wanted:
@@ -155,6 +157,21 @@ def preview(
     else:
         size = len(parts["html"].encode())
         output.say(f"{rendering.subject}\n{output.counted(len(articles), 'article')}, {size / 1000:.1f} kB of HTML")
+
+
+def _with_local_pictures(place: Site, html: str) -> str:
+    """Pictures of the site come from the published files, where there are some: the site need not be on the web yet."""
+    from html import escape, unescape
+
+    from newsletter.checks.links import public_file
+
+    public = place.root / place.settings.feeds.folder
+
+    def local(found: re.Match[str]) -> str:
+        file = public_file(public, place.settings.site.url, unescape(found[1]))
+        return f'src="{escape(file.resolve().as_uri())}"' if file and file.is_file() else found[0]
+
+    return re.sub(r'(?<=\s)src="([^"\0]*)"', local, html)
 
 
 def _sample(press: Press, rendering: Rendering, address: str) -> bytes:
