@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 
 from content.errors import ConfigError
 from content.settings import AuthorSettings, ContentSettings, Section, SiteSettings
+from dateline.config_words import example_of, name_of, words_of
 from dateline.web.settings import ServeSettings
 from feeds.settings import CombinedFeedSettings, FeedSettings
 from newsletter.settings import BOUNCE_SECRETS, SECRETS, BounceSettings, DigestSettings, NewsletterSettings
@@ -83,7 +84,8 @@ def load(root: Path) -> Settings:
     try:
         settings = Settings.model_validate(_with_environment(table))
     except ValidationError as error:
-        problems = [_explain(path, lines, problem) for problem in error.errors(include_url=False, include_input=False)]
+        told = error.errors(include_url=False, include_input=False)
+        problems = [_explain(path, lines, problem, table) for problem in told]
         raise ConfigError("\n".join(dict.fromkeys(problems))) from None
     return _with_secret_files(root, settings)
 
@@ -100,13 +102,17 @@ def _with_environment(table: dict[str, Any]) -> dict[str, Any]:
         for part in above:
             model = getattr(getattr(model, "model_fields", {}).get(part), "annotation", None)
             place = place.setdefault(part, {}) if isinstance(place, dict) else {}
-        expected = getattr(getattr(model, "model_fields", {}).get(last), "annotation", str)
+        field = getattr(model, "model_fields", {}).get(last)
+        expected = getattr(field, "annotation", str)
         value: Any = os.environ[name]
         if get_origin(expected) in (list, dict) or hasattr(expected, "model_fields"):
             try:
                 value = json.loads(value)
             except json.JSONDecodeError as error:
-                raise ConfigError(f"environment variable {name}: is not JSON: {error}") from None
+                example = json.dumps(example_of(field))
+                raise ConfigError(
+                    f"environment variable {name}: is not JSON ({error}); write it as {name}='{example}'"
+                ) from None
         if isinstance(place, dict):
             place[last] = value
     return table
@@ -134,14 +140,11 @@ def _with_secret_files(root: Path, settings: Settings) -> Settings:
     return settings.model_copy(update={"newsletter": ours})
 
 
-def _explain(path: Path, lines: dict[Location, int], problem: Any) -> str:
+def _explain(path: Path, lines: dict[Location, int], problem: Any, table: dict[str, Any]) -> str:
     location: Location = tuple(problem["loc"])
-    key = ".".join(f"[{part}]" if isinstance(part, int) else str(part) for part in location).replace(".[", "[")
-    said = str(problem["msg"]).removeprefix("Value error, ")
+    key, said = name_of(location, table), words_of(problem, Settings)
     if problem["type"] == "extra_forbidden":
         said = "there is no such setting" + _suggestion(location)
-    elif problem["type"] == "missing":
-        said = "is missing"
     variable = PREFIX + "__".join(str(part) for part in location if not isinstance(part, int)).upper()
     if any(name.upper() == variable for name in os.environ):
         return f"environment variable {variable}: {said}"

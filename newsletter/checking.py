@@ -11,7 +11,7 @@ from content.article import Article
 from content.errors import Severity
 from content.templates import TemplateProblem
 from newsletter.checks.contrast import check_contrast
-from newsletter.checks.finding import RULES, Finding, error
+from newsletter.checks.finding import RULES, Finding, error, warning
 from newsletter.checks.headers import check_headers
 from newsletter.checks.images import check_images
 from newsletter.checks.links import check_links
@@ -20,7 +20,7 @@ from newsletter.checks.source import Source
 from newsletter.checks.specimen import Setting, Specimen
 from newsletter.checks.structure import check_structure
 from newsletter.checks.wording import check_address, check_leftovers, check_parts, check_subject
-from newsletter.editions import Draft, Press, drafts
+from newsletter.editions import Draft, Press, drafts, empty_since
 from newsletter.headers import HeaderError
 
 LOOKED_THROUGH = 50
@@ -46,6 +46,11 @@ class Checked:
     size: Size | None
     findings: tuple[Finding, ...]
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is new, so that there would be no next edition."""
+        return any(finding.rule == "empty" for finding in self.findings)
+
     def count(self, severity: Severity) -> int:
         return sum(finding.severity is severity for finding in self.findings)
 
@@ -62,6 +67,7 @@ def check(press: Press, now: datetime, public: Path | None = None) -> Checked:
     """
     name = press.digest.name
     folder = press.root / press.newsletter.templates
+    findings = _news(press, now)
     try:
         made = drafts(press, now)
         setting = Setting(
@@ -72,14 +78,26 @@ def check(press: Press, now: datetime, public: Path | None = None) -> Checked:
         specimens = [_specimen(press, setting, draft, now) for draft in (heaviest, *made[:LOOKED_THROUGH])]
     except TemplateProblem as problem:
         where, _, words = str(problem).partition(": ")
-        return Checked(name, "", 0, 0, None, (error("template", where, words, "mend it; nothing else was checked"),))
+        findings.append(error("template", where, words, "mend it; nothing else was checked"))
+        return Checked(name, "", 0, 0, None, _ordered(findings))
     except HeaderError as problem:
         words = "set site.url and newsletter.from_email to what can stand in a header"
-        return Checked(name, "", 0, 0, None, (error("headers", "the message", str(problem), words),))
-    findings = check_size(specimens[0], _scales(press, now))
+        findings.append(error("headers", "the message", str(problem), words))
+        return Checked(name, "", 0, 0, None, _ordered(findings))
+    findings += check_size(specimens[0], _scales(press, now))
     findings += [finding for specimen in specimens for look in CHECKS for finding in look(specimen)]
     size, subject = Size.of(specimens[0]), specimens[1].subject
     return Checked(name, subject, len(made[0].articles), len(made), size, _ordered(findings))
+
+
+def _news(press: Press, now: datetime) -> list[Finding]:
+    since = empty_since(press, now)
+    if since is None:
+        return []
+    problem = f"nothing is new since {since}: the next edition would be empty"
+    return [
+        warning("empty", press.digest.name, problem, "publish something first; looked at is what a first edition would carry")
+    ]
 
 
 def _weight(draft: Draft) -> int:

@@ -134,6 +134,15 @@ def explain(press: Press, now: datetime) -> list[Choice]:
         return choose(everything, press.digest, Ledger(connection).history(press.digest.name), now)
 
 
+def empty_since(press: Press, now: datetime) -> date | None:
+    """Where nothing is new for the next edition: the date of the last one. ``preview`` and ``drafts`` show the first then."""
+    with reading(press.engine) as connection:
+        history = Ledger(connection).history(press.digest.name)
+        if history.last is None or _chosen(connection, press, history, now):
+            return None
+    return press.local_date(history.last)
+
+
 def preview(press: Press, now: datetime) -> tuple[list[Article], Rendering]:
     """What the next edition would look like to a member of all regions; when nothing is new, what the first would."""
     with reading(press.engine) as connection:

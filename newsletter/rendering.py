@@ -16,6 +16,7 @@ from content.regions import shown_name
 from content.settings import SiteSettings
 from content.templates import TemplateProblem, Templates
 from content.text import one_line, shorten
+from newsletter.markup import require_known, require_placed
 from newsletter.settings import DigestSettings, NewsletterSettings
 
 LINKS = ("unsubscribe_url", "preferences_url", "view_url")
@@ -130,11 +131,14 @@ class Renderer:
 
 def to_html(templates: Templates, name: str, views: Mapping[str, object]) -> str:
     """What an MJML template makes of ``views``. Raises ``TemplateProblem``."""
-    markup = templates.render(name, views)
+    path, markup = templates.folder / name, templates.render(name, views)
+    require_known(path, markup)
     try:
-        return mjml.mjml2html(markup, disable_comments=False, fonts={}, include_loader=_no_includes)
+        html: str = mjml.mjml2html(markup, disable_comments=False, fonts={}, include_loader=_no_includes)
     except (OSError, ValueError, RuntimeError) as error:
-        raise TemplateProblem(f"{templates.folder / name}: is not valid MJML ({error})") from None
+        raise TemplateProblem(f"{path}: is not valid MJML ({error})") from None
+    require_placed(path, html)
+    return html
 
 
 def _no_includes(path: str) -> str:

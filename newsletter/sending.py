@@ -68,20 +68,24 @@ def open_transport(root: Path, site: SiteSettings, settings: NewsletterSettings)
     if ca_file and not ca_file.is_file():
         raise ConfigError(f"newsletter.ca_file: there is no file {ca_file}")
     address = TransportAddress.parse(settings.transport)
-    if settings.server:
-        servers = _servers(settings)
-    elif address.scheme == "maildir":
+    if not settings.server and address.scheme == "maildir":
         return MaildirTransport(root / address.folder)
-    elif not address.is_smtp:
+    if not settings.server and not address.is_smtp:
         return _provider(settings, address, ca_file)
-    else:
-        user, password = settings.smtp_user or address.user, _password(settings) or address.password
-        servers = [
-            SmtpServer(
-                address, user, password, 1.0, settings.connections, settings.messages_per_connection, settings.rate_per_second
-            )
-        ]
-    return SmtpTransport(servers, hello=site.host, timeout=settings.timeout_seconds, ca_file=ca_file)
+    return SmtpTransport(smtp_servers(settings), hello=site.host, timeout=settings.timeout_seconds, ca_file=ca_file)
+
+
+def smtp_servers(settings: NewsletterSettings) -> list[SmtpServer]:
+    """The servers that are sent through, with their logins; for settings whose transport is SMTP."""
+    if settings.server:
+        return _servers(settings)
+    address = TransportAddress.parse(settings.transport)
+    user, password = settings.smtp_user or address.user, _password(settings) or address.password
+    return [
+        SmtpServer(
+            address, user, password, 1.0, settings.connections, settings.messages_per_connection, settings.rate_per_second
+        )
+    ]
 
 
 def _provider(settings: NewsletterSettings, address: TransportAddress, ca_file: Path | None) -> Transport:

@@ -198,12 +198,13 @@ class DigestSettings(Section):
         parse_cron(cron)
         return cron
 
-    @model_validator(mode="after")
-    def _known_regions(self) -> Self:
-        if unknown := resolve(self.regions)[1]:
+    @field_validator("regions")
+    @classmethod
+    def _known_regions(cls, regions: list[str]) -> list[str]:
+        if unknown := resolve(regions)[1]:
             names = ", ".join(repr(one.name) for one in unknown)
-            raise ValueError(f"regions: {names} is no country or subdivision: use codes such as CN or CN-GD")
-        return self
+            raise ValueError(f"{names} is no country or subdivision: use codes such as CN or CN-GD")
+        return regions
 
     @property
     def places(self) -> list[Region]:

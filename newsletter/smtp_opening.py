@@ -14,6 +14,9 @@ from newsletter.transport import TransportAddress, TransportError
 _SEND_BUFFER = 1 << 18
 """Bytes that the system may take at once, so that most messages go out in one step."""
 
+_UNKNOWN_ISSUERS = (18, 19, 20, 21)
+"""What OpenSSL says (X509_V_ERR_...) of certificates that nobody whom this system knows has issued."""
+
 
 class AwayError(TransportError):
     """The server cannot be reached or wants no connection just now; another try, or another server, may do."""
@@ -63,7 +66,7 @@ def open_connection(server: SmtpServer, hello: str, timeout: float, ca_file: Pat
         kind = AwayError if error.smtp_code < 500 else TransportError
         raise kind(f"{at}: the server does not let us in ({said(error.smtp_code, error.smtp_error)})") from None
     except ssl.SSLError as error:
-        raise TransportError(f"{at}: TLS failed ({error.reason or error}); nothing was sent") from None
+        raise TransportError(f"{at}: {why_untrusted(error, at)}; nothing was sent") from None
     except (smtplib.SMTPException, OSError, ValueError) as error:
         raise AwayError(f"{at}: cannot connect ({words_of(error)})") from None
     assert client.sock
@@ -104,6 +107,20 @@ def _encrypt(client: smtplib.SMTP, context: ssl.SSLContext | None) -> None:
     if code != 220:
         # smtplib takes a refusal for an answer, and would go on in clear.
         raise smtplib.SMTPNotSupportedError(f"STARTTLS: {said(code, words)}")
+
+
+def why_untrusted(error: ssl.SSLError, at: TransportAddress) -> str:
+    """Why TLS did not come about, and what to do."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        reason = error.verify_message.rstrip(".")
+        own = error.verify_code in _UNKNOWN_ISSUERS
+        hint = "; name the certificate that it is to be trusted by in newsletter.ca_file, if it is your own" if own else ""
+        return f"its certificate does not hold ({reason}){hint}"
+    if error.library == "PEM" or error.reason == "NO_CERTIFICATE_OR_CRL_FOUND":
+        return f"newsletter.ca_file holds no certificates in PEM form ({error.reason})"
+    if at.scheme == "smtps" and error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
+        return "this port speaks no TLS at once; try smtp+starttls://"
+    return f"TLS failed ({error.reason or error})"
 
 
 def said(code: int, words: bytes | str) -> str:

@@ -53,9 +53,9 @@ def _public(place: Site) -> Path | None:
 def _as_json(checked: Checked, may_go: bool) -> dict[str, object]:
     size = checked.size
     return {
-        "digest": checked.digest, "may_go": may_go, "subject": checked.subject, "articles": checked.articles,
-        "variants": checked.variants, "html_bytes": size and size.html, "message_bytes": size and size.message,
-        "wire_bytes": size and size.wire,
+        "digest": checked.digest, "may_go": may_go, "empty": checked.empty, "subject": checked.subject,
+        "articles": checked.articles, "variants": checked.variants, "html_bytes": size and size.html,
+        "message_bytes": size and size.message, "wire_bytes": size and size.wire,
         "findings": [
             {
                 "rule": one.rule, "severity": one.severity.value, "where": one.where, "problem": one.problem,

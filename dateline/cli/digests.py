@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,11 +14,17 @@ from dateline.cli.app import JsonOption, SiteOption, app, open_site, wants_json
 from dateline.cli.digest_check import check
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from dateline.site import Site
     from newsletter.editions import Press
     from newsletter.rendering import Rendering
 
 digests = typer.Typer(help="Preview, explain and send the digests of config.toml.", no_args_is_help=True)
 app.add_typer(digests, name="digest")
+
+_CELL = 14
+"""Letters of a cell's line, so that a digest takes at most two lines of a terminal of 80 columns."""
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The digest's name in config.toml.")]
 
@@ -27,8 +35,8 @@ def list_digests(context: typer.Context, site: SiteOption = None, as_json: JsonO
     from dateline import clock
     from newsletter.schedule import outlook
 
-    place = open_site(context, site)
-    rows = [(digest, place.press(digest), outlook(place.press(digest), clock.now())) for digest in place.settings.digest]
+    place, now = open_site(context, site), clock.now()
+    rows = [(digest, place.press(digest), outlook(place.press(digest), now)) for digest in place.settings.digest]
     if wants_json(context, as_json):
         output.print_json([
             {
@@ -48,15 +56,37 @@ def list_digests(context: typer.Context, site: SiteOption = None, as_json: JsonO
         [
             (
                 digest.name,
-                digest.title,
-                "; ".join(filter(None, [", ".join(digest.sections), ", ".join(one.name for one in digest.places)]))
-                or "everything",
-                output.shown_time(due.next_time, press.zone),
-                f"{due.last.local_date} ({due.last.state})" if due.last else "-",
+                _fit(digest.title, 2),
+                _carries([*digest.sections, *(one.name for one in digest.places)]),
+                _shown_time(due.next_time, press),
+                f"{output.short_date(due.last.local_date, press.local_date(now))} ({due.last.state})" if due.last else "-",
             )
             for digest, press, due in rows
         ],
     )
+
+
+def _carries(names: list[str]) -> str:
+    """The first of several names that have room together, and how many more there are."""
+    shown = names[:1]
+    while len(shown) < len(names) and len(", ".join(names[: len(shown) + 1])) <= _CELL:
+        shown = names[: len(shown) + 1]
+    left = len(names) - len(shown)
+    return f"{_fit(', '.join(shown), 1)} +{left}" if left else _fit(", ".join(shown), 2) or "everything"
+
+
+def _fit(text: str, lines: int) -> str:
+    """What of a text these many lines of a cell can hold."""
+    return " ".join(textwrap.wrap(text, _CELL, max_lines=lines, placeholder="…"))
+
+
+def _shown_time(moment: datetime | None, press: Press) -> str:
+    from dateline import clock
+
+    if moment is None:
+        return "-"
+    there = moment.astimezone(press.zone)
+    return f"{there:%a} {output.short_date(there.date(), press.local_date(clock.now()))} {there:%H:%M %Z}"
 
 
 @digests.command()
@@ -97,15 +127,20 @@ def preview(
 ) -> None:
     """Show what the next edition looks like to a member of all regions; send and record nothing."""
     from dateline import clock
+    from newsletter.editions import empty_since
     from newsletter.editions import preview as preview_edition
     from newsletter.message import with_links
 
     place = open_site(context, site)
     press = place.press(place.digest(name))
     articles, rendering = preview_edition(press, clock.now())
+    if since := empty_since(press, clock.now()):
+        output.complain(
+            f"nothing is new since {since}: the next edition would be empty; shown is what a first edition would carry"
+        )
     reader = press.recipient("preview", "reader@example.com")
     parts = {kind: with_links(part, rendering, reader) for kind, part in (("html", rendering.html), ("text", rendering.text))}
-    wanted = [(html, parts["html"].encode()), (text, parts["text"].encode())]
+    wanted = [(html, _with_local_pictures(place, parts["html"]).encode()), (text, parts["text"].encode())]
     if eml:
         wanted.append((eml, _sample(press, rendering, "reader@example.com")))
     for path, written in wanted:
@@ -113,12 +148,30 @@ def preview(
             _write(path, written)
     if wants_json(context, as_json):
         titles = [article.title for article in articles]
-        output.print_json({"subject": rendering.subject, "articles": titles, "html_bytes": len(parts["html"].encode())})
+        size = len(parts["html"].encode())
+        output.print_json({
+            "subject": rendering.subject, "empty": since is not None, "articles": titles, "html_bytes": size,
+        })  # fmt: skip
     elif not any((html, text, eml)):
         output.say(f"Subject: {rendering.subject}\n\n{parts['text']}")
     else:
-        size = len(parts["html"].encode()) / 1000
-        output.say(f"{rendering.subject}\n{output.counted(len(articles), 'article')}, {size:.1f} kB of HTML")
+        size = len(parts["html"].encode())
+        output.say(f"{rendering.subject}\n{output.counted(len(articles), 'article')}, {size / 1000:.1f} kB of HTML")
+
+
+def _with_local_pictures(place: Site, html: str) -> str:
+    """Pictures of the site come from the published files, where there are some: the site need not be on the web yet."""
+    from html import escape, unescape
+
+    from newsletter.checks.links import public_file
+
+    public = place.root / place.settings.feeds.folder
+
+    def local(found: re.Match[str]) -> str:
+        file = public_file(public, place.settings.site.url, unescape(found[1]))
+        return f'src="{escape(file.resolve().as_uri())}"' if file and file.is_file() else found[0]
+
+    return re.sub(r'(?<=\s)src="([^"\0]*)"', local, html)
 
 
 def _sample(press: Press, rendering: Rendering, address: str) -> bytes:

@@ -182,20 +182,23 @@ def list_subscribers(
     standing: StandingOption = None,
     digest: DigestOption = "",
     limit: Annotated[int, typer.Option("--limit", min=0, help="Rows of the table at the most; 0 for all.")] = 200,
+    search: Annotated[str, typer.Option("--search", metavar="TEXT", help="Only addresses that hold TEXT.")] = "",
     site: SiteOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List subscribers with their state and preferences."""
     from itertools import islice
 
-    with _members(open_site(context, site), standing, digest) as everybody:
+    with _members(open_site(context, site), standing, digest) as all_of_them:
+        wanted = search.strip().casefold()
+        everybody = (one for one in all_of_them if wanted in one.email.casefold())
         if wants_json(context, as_json):
             _print_members(everybody)
             return
         rows = list(islice(everybody, limit or None))
         more = next(everybody, None) is not None
     if not rows:
-        asked = standing or digest
+        asked = standing or digest or search
         output.say("There are none." if asked else "There are no subscribers yet: dateline subscribers add EMAIL --confirmed")
         return
     output.print_table(

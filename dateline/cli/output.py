@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -105,6 +105,11 @@ def log_to_stderr(*, as_json: bool) -> None:
 def shown_time(moment: datetime | None, zone: Any = None) -> str:
     """A moment in the terminal: to the minute, with its zone."""
     return f"{moment.astimezone(zone):%a %Y-%m-%d %H:%M %Z}" if moment else "-"
+
+
+def short_date(day: date, today: date) -> str:
+    """``26 Nov``, with the year when it is another than today's."""
+    return f"{day.day} {day:%b}" + (f" {day.year}" if day.year != today.year else "")
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -30,8 +30,7 @@ def examine_machine(site: Site, sender: str, now: datetime) -> Iterator[Finding]
     if ours.smtp_password_file:
         yield _secret("SMTP password", site.root / ours.smtp_password_file)
     if ours.ca_file:
-        path = site.root / ours.ca_file
-        yield good("CA file", f"{path} is there") if path.is_file() else wrong("CA file", f"{path} does not exist")
+        yield _authorities(site.root / ours.ca_file)
     yield _clock(site, now)
 
 
@@ -90,6 +89,20 @@ def _link_key(site: Site) -> Finding:
     except ConfigError as error:
         return wrong("Link key", str(error))
     return _secret("Link key", path)
+
+
+def _authorities(path: Path) -> Finding:
+    import ssl
+
+    if not path.is_file():
+        return wrong("CA file", f"{path} does not exist")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError as error:
+        return wrong("CA file", f"{path} holds no certificates in PEM form ({error.reason}); see newsletter.ca_file")
+    except OSError as error:
+        return wrong("CA file", f"{path} cannot be read ({error.strerror})")
+    return good("CA file", f"{path} holds certificates")
 
 
 def _secret(subject: str, path: Path) -> Finding:

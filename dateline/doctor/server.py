@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dateline.doctor.findings import Finding, good, warning, wrong
+from dateline.doctor.findings import Finding, Verdict, good, warning, wrong
+from newsletter.smtp_opening import SmtpServer, said, why_untrusted, words_of
 from newsletter.transport import TransportAddress
 
 _SUBJECT = "Mail server"
@@ -15,8 +17,10 @@ _SECONDS = 15.0
 _SOON_DAYS = 14
 
 
-def examine_server(at: TransportAddress, ca_file: Path | None, hello: str, now: datetime) -> Finding:
-    """Connects as a sending would, and takes leave without logging in or sending."""
+def examine_server(
+    at: TransportAddress, ca_file: Path | None, hello: str, now: datetime, login: SmtpServer | None = None
+) -> Finding:
+    """Connects as a sending would, logs in where ``login`` names a user, and takes leave without sending."""
     if at.scheme == "maildir":
         return warning(_SUBJECT, f"messages go into the folder {at.folder}, and to nobody; newsletter.transport names a server")
     if not at.is_smtp:
@@ -25,12 +29,16 @@ def examine_server(at: TransportAddress, ca_file: Path | None, hello: str, now: 
         context = ssl.create_default_context()
         if ca_file:
             context.load_verify_locations(ca_file)
-        with _connected(at, context, hello) as server:
-            return _seen(at, server, now)
-    except ssl.SSLCertVerificationError as error:
-        return wrong(_SUBJECT, f"{at}: its certificate does not hold ({error.verify_message}); nothing will be sent")
     except ssl.SSLError as error:
-        return wrong(_SUBJECT, f"{at}: TLS fails ({error.reason or error}); nothing will be sent")
+        return wrong(_SUBJECT, f"{at}: {why_untrusted(error, at)}; nothing will be sent")
+    except OSError as error:
+        return wrong(_SUBJECT, f"newsletter.ca_file: {ca_file} cannot be read ({error.strerror}); nothing will be sent")
+    try:
+        with _connected(at, context, hello) as server:
+            found = _seen(at, server, now)
+            return _logged_in(at, server, login, found) if login and login.user else found
+    except ssl.SSLError as error:
+        return wrong(_SUBJECT, f"{at}: {why_untrusted(error, at)}; nothing will be sent")
     except smtplib.SMTPNotSupportedError:
         return wrong(_SUBJECT, f"{at}: the server does not offer STARTTLS; nothing will be sent")
     except (smtplib.SMTPException, OSError) as error:
@@ -53,6 +61,21 @@ def _connected(at: TransportAddress, context: ssl.SSLContext, hello: str) -> smt
     return server
 
 
+def _logged_in(at: TransportAddress, server: smtplib.SMTP, login: SmtpServer, found: Finding) -> Finding:
+    if found.verdict is Verdict.WRONG:
+        return found
+    try:
+        server.login(login.user, login.password)
+    except smtplib.SMTPAuthenticationError as error:
+        told = said(error.smtp_code, error.smtp_error)
+        if error.smtp_code < 500:
+            return warning(_SUBJECT, f"{at}: the server cannot log us in just now ({told})")
+        return wrong(_SUBJECT, f"{at}: the server refuses user and password ({told}); nothing will be sent")
+    except smtplib.SMTPException as error:
+        return wrong(_SUBJECT, f"{at}: a user is set, and logging in fails ({words_of(error)}); nothing will be sent")
+    return replace(found, said=f"{found.said}; it takes user and password")
+
+
 def _seen(at: TransportAddress, server: smtplib.SMTP, now: datetime) -> Finding:
     offers = ", ".join(name.upper() for name in ("pipelining", "smtputf8", "auth") if server.has_extn(name)) or "nothing more"
     socket = server.sock
@@ -66,5 +89,5 @@ def _seen(at: TransportAddress, server: smtplib.SMTP, now: datetime) -> Finding:
         return wrong(_SUBJECT, f"{at}: the server showed no certificate")
     ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(until), UTC)
     days = (ends - now).days
-    said = f"{at}: {socket.version()}, a certificate that holds until {ends:%Y-%m-%d}; it offers {offers}"
-    return warning(_SUBJECT, f"{said}. That is in {days} days: renew it") if days < _SOON_DAYS else good(_SUBJECT, said)
+    seen = f"{at}: {socket.version()}, a certificate that holds until {ends:%Y-%m-%d}; it offers {offers}"
+    return warning(_SUBJECT, f"{seen}. That is in {days} days: renew it") if days < _SOON_DAYS else good(_SUBJECT, seen)

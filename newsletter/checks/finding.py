@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from content.errors import Severity
 
 RULES = {
+    "empty": "there is news to carry",
     "template": "the templates can be rendered",
     "size": "Gmail shows it whole",
     "leftovers": "nothing of the templates is left over",

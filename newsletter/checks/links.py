@@ -126,8 +126,13 @@ def _not_published(specimen: Specimen, links: list[Link]) -> list[Finding]:
 
 def published_path(specimen: Specimen, url: str) -> Path | None:
     """The file in the public folder that a URL of this site is served from; ``None`` when there is none to look for."""
-    public, site = specimen.setting.public, specimen.setting.site.url
-    if public is None or not (url == site or url.startswith(f"{site}/")):
+    public = specimen.setting.public
+    return None if public is None else public_file(public, specimen.setting.site.url, url)
+
+
+def public_file(public: Path, site: str, url: str) -> Path | None:
+    """The file, there or not, that a URL would be served from; ``None`` for one of another site or outside the folder."""
+    if not (url == site or url.startswith(f"{site}/")):
         return None
     path = unquote(urlsplit(url[len(site) :]).path).lstrip("/")
     file = public / path

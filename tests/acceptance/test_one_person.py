@@ -131,3 +131,13 @@ def rows(site: Path) -> list[tuple[str, str]]:
     with sqlite3.connect(site / "dateline.db") as connection:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return [(name, repr(row)) for name in names for row in connection.execute(f"SELECT * FROM {name}")]
+
+
+def test_the_list_is_searched_and_counted(dateline: Program) -> None:
+    for email in ("ann@example.com", "bob@Example.org", "cy@elsewhere.test"):
+        dateline("subscribers", "add", email, "--confirmed")
+    assert dateline("subscribers", "list").stdout.rstrip().endswith("3 subscribers")
+    found = dateline("subscribers", "list", "--search", "EXAMPLE").stdout
+    assert found.rstrip().endswith("2 of 3 subscribers") and "ann@" in found and "cy@" not in found
+    assert [one["email"] for one in told(dateline, "list", "--search", "cy@", "--json")] == ["cy@elsewhere.test"]
+    assert dateline("subscribers", "list", "--search", "nobody").stdout.rstrip().endswith("0 of 3 subscribers")

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -23,6 +25,7 @@ from dateline.doctor import Finding, Names
 from dateline.doctor.domain import examine_domain, organisation
 from dateline.doctor.server import examine_server
 from newsletter.dkim import SigningKey
+from newsletter.smtp_opening import SmtpServer
 from newsletter.transport import TransportAddress
 
 KEYS = [
@@ -150,7 +153,9 @@ def certificate(folder: Path, *, days: int, host: str = "localhost") -> Path:
     return path
 
 
-def server_seen(pem: Path | None, *, trusted: bool, scheme: str) -> Finding:
+def server_seen(
+    pem: Path | None, *, trusted: bool, scheme: str, ca_file: Path | None = None, user: str = "", **options: Any
+) -> Finding:
     context = None
     if pem:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -159,11 +164,12 @@ def server_seen(pem: Path | None, *, trusted: bool, scheme: str) -> Finding:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     late, at_once = (None, context) if scheme == "smtps" else (context, None)
-    controller = Controller(object(), hostname="127.0.0.1", port=port, tls_context=late, ssl_context=at_once)
+    controller = Controller(object(), hostname="127.0.0.1", port=port, tls_context=late, ssl_context=at_once, **options)
     controller.start()
     try:
         at = TransportAddress.parse(f"{scheme}://localhost:{port}")
-        return examine_server(at, pem if trusted else None, "news.example", datetime.now(UTC))
+        login = SmtpServer(at, user, "let-me-in") if user else None
+        return examine_server(at, ca_file or (pem if trusted else None), "news.example", datetime.now(UTC), login)
     finally:
         controller.stop()
 
@@ -202,3 +208,36 @@ def test_a_server_that_offers_no_tls_is_wrong_when_tls_is_asked_for() -> None:
 def test_a_server_that_is_away_is_wrong() -> None:
     found = examine_server(TransportAddress.parse("smtp://127.0.0.1:1"), None, "news.example", datetime.now(UTC))
     assert found.verdict.value == "wrong" and "cannot be reached" in found.said
+
+
+@pytest.mark.parametrize(
+    ("user", "verdict", "words"), [("news", "good", "takes user and password"), ("guest", "wrong", "refuses")]
+)
+def test_a_login_is_tried_and_the_password_is_not_shown(tmp_path: Path, user: str, verdict: str, words: str) -> None:
+    """Invariant 31."""
+
+    def allow(server: object, session: object, envelope: object, mechanism: str, given: LoginPassword) -> AuthResult:
+        return AuthResult(success=(given.login, given.password) == (b"news", b"let-me-in"), handled=False)
+
+    pem = certificate(tmp_path, days=90)
+    found = server_seen(pem, trusted=True, scheme="smtp+starttls", user=user, authenticator=allow)
+    assert found.verdict.value == verdict and words in found.said
+    assert "let-me-in" not in repr(found)
+
+
+def test_a_login_where_there_is_none_is_wrong() -> None:
+    found = server_seen(None, trusted=False, scheme="smtp", user="news")
+    assert found.verdict.value == "wrong" and "logging in fails" in found.said
+
+
+def test_a_file_of_authorities_that_holds_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("not a certificate")
+    pem = certificate(tmp_path, days=90)
+    for name, words in (("ca.pem", "holds no certificates"), ("absent.pem", "No such file")):
+        found = server_seen(pem, trusted=False, scheme="smtps", ca_file=tmp_path / name)
+        assert found.verdict.value == "wrong" and "newsletter.ca_file" in found.said and words in found.said
+
+
+def test_a_port_without_tls_is_told_what_to_try() -> None:
+    found = server_seen(None, trusted=False, scheme="smtps")
+    assert found.verdict.value == "wrong" and "try smtp+starttls://" in found.said

@@ -38,7 +38,16 @@ def test_a_bad_certificate_sends_nothing(tmp_path: Path, authority: Authority, f
         "expired": lambda: authority.server(days=-1),
     }[fault]()
     with Rogue(tmp_path / "accepted.log", tls=context, tls_at_once=at_once) as server:
-        refuse(secured(tmp_path, server, authority, at_once=at_once), server)
+        told = refuse(secured(tmp_path, server, authority, at_once=at_once), server)
+    reason = {"self-signed": "self-signed certificate", "another host's": "mismatch", "expired": "certificate has expired"}
+    assert reason[fault] in told and "CERTIFICATE_VERIFY_FAILED" not in told
+    assert ("newsletter.ca_file" in told) == (fault == "self-signed")
+
+
+def test_a_port_without_tls_is_told_apart_from_bad_tls(tmp_path: Path, authority: Authority) -> None:
+    with Rogue(tmp_path / "accepted.log") as server:
+        told = refuse(secured(tmp_path, server, authority, at_once=True), server)
+    assert "this port speaks no TLS at once; try smtp+starttls://" in told
 
 
 @pytest.mark.parametrize("trick", ["stripped", "refused", "noise", "dropped"])
@@ -61,9 +70,11 @@ def secured(folder: Path, server: Rogue, authority: Authority, *, at_once: bool)
     return seat(folder, server, transport=address, ca_file=authority.file, timeout_seconds=5)
 
 
-def refuse(desk: Desk, server: Rogue) -> None:
+def refuse(desk: Desk, server: Rogue) -> str:
+    """What the sending says of the server, which gets nothing."""
     edition = desk.edition()
-    with pytest.raises(TransportError):
+    with pytest.raises(TransportError) as caught:
         desk.send(edition)
     assert server.commands["MAIL"] == 0 and server.commands["AUTH"] == 0 and server.copies() == {}
     assert states(desk, edition) == {DeliveryState.PENDING}
+    return str(caught.value)

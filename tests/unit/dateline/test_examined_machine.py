@@ -60,6 +60,8 @@ def test_a_key_that_is_named_and_missing_is_wrong(tmp_path: Path) -> None:
     found = examined(tmp_path, secret_key_file="gone.key", ca_file="gone.pem")
     assert "gone.key" in found["Link key"].said and found["Link key"].verdict.value == "wrong"
     assert found["CA file"].verdict.value == "wrong"
+    (tmp_path / "gone.pem").write_text("nothing of use")
+    assert "holds no certificates in PEM form" in examined(tmp_path, ca_file="gone.pem")["CA file"].said
 
 
 @pytest.mark.parametrize(("now", "verdict"), [

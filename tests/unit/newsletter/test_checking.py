@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import mjml
 import pytest
 from desk import MJML, PICTURE, TXT, Desk
 from newsroom import NOW
@@ -15,6 +16,8 @@ from content.article import Summary
 from content.errors import DatelineError, Severity
 from content.regions import resolve
 from newsletter.checks.size import CLIP
+from newsletter.editions import empty_since, explain, make
+from newsletter.markup import ELEMENTS, require_placed
 
 
 @pytest.fixture
@@ -54,6 +57,20 @@ def test_right_to_left_news_may_go(desk: Desk) -> None:
 def test_without_an_article_there_is_nothing_to_check(tmp_path: Path) -> None:
     with pytest.raises(DatelineError, match="publish some first"):
         Desk(tmp_path / "site").check()
+
+
+def test_an_edition_that_would_be_empty_is_a_warning_and_explained_the_same_way(desk: Desk) -> None:
+    desk.join(1)
+    assert not desk.check().empty and empty_since(desk.press, NOW) is None
+    assert make(desk.press, NOW.date(), NOW, scheduled=False).edition
+    assert not any(choice.included for choice in explain(desk.press, NOW))
+    checked = desk.check()
+    assert checked.empty and checked.may_go() and not checked.may_go(strict=True)
+    (found,) = checked.findings
+    assert (found.rule, found.severity) == ("empty", Severity.WARNING)
+    assert f"nothing is new since {NOW.date()}: the next edition would be empty" in found.problem
+    desk.report("more")
+    assert not desk.check().empty and any(choice.included for choice in explain(desk.press, NOW))
 
 
 def test_nothing_is_recorded(desk: Desk) -> None:
@@ -157,6 +174,59 @@ def test_a_template_that_cannot_be_rendered_is_a_finding_with_its_line(desk: Des
     assert finding.rule == "template" and finding.where == f"{desk.root / 'templates' / MJML}:{line}"
     assert "postal_adress" in finding.problem
     assert not checked.may_go()
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        ('<mj-txt padding="15px 24px 0px">', "there is no <mj-txt>; did you mean <mj-text>?"),
+        ('<mj-chart/><mj-text padding="15px 24px 0px">', "there is no <mj-chart>"),
+        ('<mj-navbar-link/><mj-text padding="15px 24px 0px">', "<mj-navbar-link> cannot stand where it does"),
+    ],
+)
+def test_an_element_that_mjml_passes_by_is_an_error_with_its_line(desk: Desk, after: str, words: str) -> None:
+    before = '<mj-text padding="15px 24px 0px">'
+    text = (desk.root / "templates" / MJML).read_text("utf-8")
+    end = text.index("</mj-text>", text.index(before))
+    if after.startswith("<mj-txt"):
+        (desk.root / "templates" / MJML).write_text(text[:end] + "</mj-txt>" + text[end + 10 :], "utf-8")
+    line = desk.edit(MJML, before, after)
+    found = desk.only("template")
+    assert found.severity is Severity.ERROR
+    assert found.where.endswith(f"templates/digest.mjml:{line}") and words in found.problem
+    desk.join(1)
+    with pytest.raises(DatelineError, match=re.escape(words)):
+        make(desk.press, NOW.date(), NOW, scheduled=False)
+
+
+def test_an_element_in_a_comment_or_in_an_article_is_none(desk: Desk) -> None:
+    desk.report("markup", title="Why <mj-txt> is no element", summary=Summary("It is <mj-text>.", True))
+    desk.edit(MJML, "<mj-section>", "<!-- no <mj-sect> here --><mj-section>")
+    assert desk.check().findings == ()
+
+
+def test_mjml_knows_every_element_that_is_let_through() -> None:
+    around = {
+        "mj-accordion-element": "mj-accordion", "mj-accordion-text": "mj-accordion-element",
+        "mj-accordion-title": "mj-accordion-element", "mj-carousel-image": "mj-carousel", "mj-navbar-link": "mj-navbar",
+        "mj-social-element": "mj-social", "mj-all": "mj-attributes", "mj-class": "mj-attributes",
+    }  # fmt: skip
+    heads = {"mj-attributes", "mj-breakpoint", "mj-font", "mj-preview", "mj-style", "mj-title"}
+    for name in ELEMENTS - {"mj-body", "mj-head", "mj-include"}:
+        extra = ' name="x" href="https://x.test/"' if name in ("mj-social-element", "mj-font", "mj-class") else ""
+        markup, outer = f"<{name}{extra} />", name
+        while outer in around:
+            outer = around[outer]
+            markup = f"<{outer}>{markup}</{outer}>"
+        if outer in heads:
+            page = f"<mjml><mj-head>{markup}</mj-head><mj-body></mj-body></mjml>"
+        elif outer in ("mj-section", "mj-wrapper", "mj-hero"):
+            page = f"<mjml><mj-body>{markup}</mj-body></mjml>"
+        elif outer in ("mj-column", "mj-group"):
+            page = f"<mjml><mj-body><mj-section>{markup}</mj-section></mj-body></mjml>"
+        else:
+            page = f"<mjml><mj-body><mj-section><mj-column>{markup}</mj-column></mj-section></mj-body></mjml>"
+        require_placed(Path("page.mjml"), mjml.mjml2html(page))
 
 
 def test_dark_rules_are_followed_where_inline_styles_would_hide_them(desk: Desk) -> None:
@@ -292,6 +362,7 @@ def test_no_link_leads_the_check_out_of_the_public_folder(desk: Desk) -> None:
 
 
 def test_a_linked_picture_without_words_has_nothing_to_read_out(desk: Desk) -> None:
-    desk.edit(MJML, '{% if a.image.alt %} href="{{ a.url }}"{% endif %}', ' href="{{ a.url }}"')
+    desk.edit(MJML, "{% if a.image.alt %}<a href", "{% if true %}<a href")
+    desk.edit(MJML, "{%- if a.image.alt %}</a>", "{%- if true %}</a>")
     desk.report("first", image=replace(PICTURE, alt=""), published=NOW)
     assert "a link without words" in desk.only("images").problem
