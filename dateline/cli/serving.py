@@ -20,6 +20,7 @@ def serve(
 ) -> None:
     """Serve the published feeds and pages over HTTP, until told to stop (SIGTERM or Ctrl-C)."""
     import logging
+    import signal
     import socket
 
     from content.errors import ConfigError
@@ -49,10 +50,23 @@ def serve(
     output.log_to_stderr(as_json=wants_json(context, as_json))
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     files = PublicFiles(folder, ours.site.url, ours.site.title, ours.serve, list(ours.feeds.hubs))
-    desk = None
+    desk, postman = None, None
     if ours.digest:
         # Who only serves feeds waits for none of it.
+        from dateline import clock
         from dateline.web.desk import open_desk
+        from newsletter.postman import Postman
 
-        desk = open_desk(place)
-    server(application(files, desk, access_log=ours.serve.access_log), ours.serve).run([listening])
+        postman = Postman(place.reception, clock.now)
+        desk = open_desk(place, postman.ring)
+        postman.start()
+    # The server stops at the signal and then raises it once more, which must not end us before the postman is home.
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    try:
+        server(application(files, desk, access_log=ours.serve.access_log), ours.serve).run([listening])
+    except KeyboardInterrupt:
+        # Stopped, as it was asked to be.
+        pass
+    finally:
+        if postman is not None:
+            postman.stop()

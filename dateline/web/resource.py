@@ -41,6 +41,8 @@ class Asked:
     form: Form = field(default_factory=Form)
     tag: str = ""
     """The entity tags that the client has (If-None-Match)."""
+    languages: str = ""
+    """What the browser says of its reader's languages (Accept-Language)."""
 
 
 Handler = Callable[[Asked], Response]
@@ -95,7 +97,10 @@ class Resource:
                 return Response(f"{words}\n", 405, headers.private() | {"allow": self._allowed}, "text/plain")
         assert handler is not None
         client = request.client.host if request.client else ""
-        asked = Asked(request.path_params, clock.now(), client, form, request.headers.get("if-none-match", ""))
+        given = request.headers
+        asked = Asked(
+            request.path_params, clock.now(), client, form, given.get("if-none-match", ""), given.get("accept-language", "")
+        )
         # Made within the loop that it belongs to.
         self._limiter = self._limiter or anyio.CapacityLimiter(_THREADS)
         return await anyio.to_thread.run_sync(partial(handler, asked), limiter=self._limiter)
