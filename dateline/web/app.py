@@ -29,9 +29,10 @@ def application(files: PublicFiles, desk: Desk | None = None, *, access_log: boo
 
 def member_routes(desk: Desk, max_age: int) -> list[BaseRoute]:
     """What is answered for members, below the site's own path."""
+    from dateline.site import JOIN_PATH as START_PATH
     from dateline.web.choosing import ADDRESS_PATH, Choosing
     from dateline.web.editions import FOLDER, Editions
-    from dateline.web.joining import JOIN_PATH, START_PATH, Joiners
+    from dateline.web.joining import JOIN_PATH, Joiners
     from dateline.web.leaving import UNDO_PATH, Leaving
     from newsletter.editions import VIEW_PATH
 

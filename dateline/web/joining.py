@@ -34,8 +34,6 @@ from newsletter.member_count import MemberCount
 from newsletter.preferences import Frequency
 
 JOIN_PATH = "newsletter/join"
-START_PATH = "newsletter/join/start"
-"""Where the small forms on published pages and on other sites lead: it shows the whole form and takes nothing in."""
 TRAP = "website"
 """A field that people do not see, and leave empty."""
 _LATER_SECONDS = 3600
@@ -65,7 +63,7 @@ class Joiners:
         return Resource(self._desk.pages, self._empty, self._take)
 
     def start(self) -> Resource:
-        # From other sites too: it changes nothing.
+        # The small forms on published pages lead here, and those on other sites: it takes nothing in.
         return Resource(self._desk.pages, self._empty, self._start, anybody=True)
 
     def confirm(self) -> Resource:
