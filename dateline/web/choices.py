@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
-from zoneinfo import available_timezones
 
 from content.regions import WORLD, Region, lineage, region, shown_name
+from newsletter.join_request import time_zone_names
 
 LANGUAGES = (
     "ar", "bn", "cs", "da", "de", "el", "en", "es", "fa", "fi", "fr", "he", "hi", "hu", "id", "it", "ja", "ko", "ms", "nb",
@@ -134,7 +134,7 @@ def _zones_by_country() -> dict[str, list[str]]:
 
 def _zone_of(country: str) -> str:
     zones = _zones_by_country().get(country, [])
-    return zones[0] if len(zones) == 1 and zones[0] in available_timezones() else ""
+    return zones[0] if len(zones) == 1 and zones[0] in time_zone_names() else ""
 
 
 @cache
@@ -157,7 +157,7 @@ def _name_of(language: str) -> str:
 @cache
 def _time_zones() -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = {}
-    for name in sorted(available_timezones()):
+    for name in sorted(time_zone_names()):
         continent, slash, town = name.partition("/")
         if slash and continent not in ("Etc", "SystemV", "posix", "right"):
             found.setdefault(continent, []).append((name, town.replace("_", " ").replace("/", ", ")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import orjson
 from starlette.background import BackgroundTask
@@ -20,6 +20,7 @@ from dateline.web.desk import Desk
 from dateline.web.forms import Form, check_form, form_token
 from dateline.web.resource import Asked, Resource
 from newsletter.erasing import erase, holding
+from newsletter.join_request import time_zone_names
 from newsletter.members import Choices, Member
 from newsletter.preferences import Frequency
 from newsletter.subscribers import Standing, SubscriberError, address_key
@@ -135,7 +136,7 @@ class Choosing:
         frequency = Frequency.WEEKLY if form.one("frequency") == Frequency.WEEKLY else Frequency.EVERY
         return Choices(
             digests, chosen_regions(form.all("region")), frequency, _pause(form.one("paused_until"), now),
-            language if language in LANGUAGES else "", zone if zone in available_timezones() else "",
+            language if language in LANGUAGES else "", zone if zone in time_zone_names() else "",
         )  # fmt: skip
 
     # Another address

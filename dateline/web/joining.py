@@ -10,7 +10,6 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import available_timezones
 
 from starlette.background import BackgroundTask
 from starlette.responses import Response
@@ -28,7 +27,7 @@ from dateline.web.choices import (
 from dateline.web.desk import Desk
 from dateline.web.forms import Form, check_form, form_token
 from dateline.web.resource import Asked, Resource
-from newsletter.join_request import JoinError, JoinRequest, checked_page
+from newsletter.join_request import JoinError, JoinRequest, checked_page, time_zone_names
 from newsletter.joining import Answer, Confirmation, Joining, Result
 from newsletter.member_count import MemberCount
 from newsletter.preferences import Frequency
@@ -56,6 +55,7 @@ class Joiners:
         self._joining = Joining(desk.reception)
         self._count = MemberCount(desk.engine)
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self._used: list[str] = []
         self._used_until = 0.0
 
@@ -104,7 +104,10 @@ class Joiners:
     def _take(self, asked: Asked) -> Response:
         form = asked.form
         try:
-            answer = self._joining.ask(self._request(asked), asked.now)
+            request = self._request(asked)
+            # One after the other: SQLite lets one write, and the others would sleep and look again, each longer than needed.
+            with self._writing:
+                answer = self._joining.ask(request, asked.now)
         except JoinError as error:
             return self._page(asked, form, Problem(_told(error), error.field))
         if answer is Answer.AGAIN:
@@ -139,7 +142,7 @@ class Joiners:
             # Whoever wants all of them wants those to come as well.
             digests=digests if len(digests) < len(names) else (),
             frequency=Frequency.WEEKLY if form.one("frequency") == Frequency.WEEKLY else Frequency.EVERY,
-            language=language if language in LANGUAGES else "", time_zone=zone if zone in available_timezones() else "",
+            language=language if language in LANGUAGES else "", time_zone=zone if zone in time_zone_names() else "",
             page=_page_of(form) or desk.site.absolute(JOIN_PATH), client=asked.client, trap=form.one(TRAP),
         )  # fmt: skip
 

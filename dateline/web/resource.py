@@ -60,7 +60,7 @@ class Resource:
         self.get = get
         self.post = post
         self._anybody = anybody
-        self._limiter: anyio.CapacityLimiter | None = None
+        self._limiters: dict[str, anyio.CapacityLimiter] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -101,9 +101,9 @@ class Resource:
         asked = Asked(
             request.path_params, clock.now(), client, form, given.get("if-none-match", ""), given.get("accept-language", "")
         )
-        # Made within the loop that it belongs to.
-        self._limiter = self._limiter or anyio.CapacityLimiter(_THREADS)
-        return await anyio.to_thread.run_sync(partial(handler, asked), limiter=self._limiter)
+        # Made within the loop that it belongs to. Who only looks does not wait for those who write, who wait for the database.
+        limiter = self._limiters.setdefault(request.method, anyio.CapacityLimiter(_THREADS))
+        return await anyio.to_thread.run_sync(partial(handler, asked), limiter=limiter)
 
     async def _form(self, request: Request) -> Form:
         if self._anybody:
