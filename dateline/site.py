@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from newsletter.tokens import Tokens
 
 KEY_FILE = "dateline.key"
+JOIN_PATH = "newsletter/join/start"
+"""Where the forms for joining on published pages are sent, below the site."""
 
 Progress = Callable[[str, int, int], None]
 """Hears what is going on, and how much of how much is done."""
@@ -210,7 +212,9 @@ class Site:
 
     def _publisher(self, *, dry_run: bool = False) -> Publisher:
         ours = self.settings
-        return Publisher(self.root, ours.site, ours.content, ours.feeds, ours.feed, dry_run=dry_run)
+        # Where there is no newsletter, there is nothing to join.
+        join_path = JOIN_PATH if ours.digest and ours.newsletter.join_form else ""
+        return Publisher(self.root, ours.site, ours.content, ours.feeds, ours.feed, dry_run=dry_run, join_path=join_path)
 
     def _take(
         self,

@@ -121,6 +121,14 @@ class LinkView:
     type: str
 
 
+@dataclass(frozen=True, slots=True)
+class JoinView:
+    """The form for the newsletter on a page: where it is sent, and the page's own address."""
+
+    action: str
+    page_url: str
+
+
 _GROUPS = {
     Scope.SITE: "Everything", Scope.COMBINED: "Collections", Scope.REGION: "Regions", Scope.SECTION: "Sections",
     Scope.AUTHOR: "Authors", Scope.TAG: "Tags",
@@ -129,9 +137,15 @@ INDEX, OPML, MAP = "feeds/", "feeds/index.opml", "regions/"
 
 
 class Pages:
-    """Renders pages from the templates in ``folder``. Templates are sandboxed and see only these views."""
+    """Renders pages from the templates in ``folder``. Templates are sandboxed and see only these views.
 
-    def __init__(self, folder: Path, site: SiteSettings, content: ContentSettings, settings: FeedSettings) -> None:
+    ``join_path`` is where, below the site, the form for the newsletter is sent; without one there is no form.
+    """
+
+    def __init__(
+        self, folder: Path, site: SiteSettings, content: ContentSettings, settings: FeedSettings, join_path: str = ""
+    ) -> None:
+        self._join_path = join_path
         self.site = site
         self.folder = folder
         self.content = content
@@ -244,8 +258,12 @@ class Pages:
 
     def _render(self, name: str, path: str, **views: object) -> bytes:
         root = "../" * path.count("/") or "./"
-        given = {"site": self._site_view, "stylesheet_url": f"{root}style.css", "feeds_url": self.site.absolute(INDEX)}
-        given["map_url"] = self.site.absolute(MAP)
+        given: dict[str, object] = {
+            "site": self._site_view, "stylesheet_url": f"{root}style.css", "feeds_url": self.site.absolute(INDEX),
+            "map_url": self.site.absolute(MAP),
+        }  # fmt: skip
+        if self._join_path:
+            given["join"] = JoinView(root + self._join_path, self.site.absolute(path.removesuffix("index.html")))
         page = self._templates.render(name, given | views)
         # What people click and see is relative, so that the pages work from any place they are looked at.
         return self._own.sub(lambda match: match[1] + root, page).encode("utf-8")

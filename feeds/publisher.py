@@ -32,14 +32,14 @@ HUBS_PATIENCE = 5.0
 """Seconds to wait for the cache before hubs are left to a later run."""
 
 
-def _pages(folder: Path, site: SiteSettings, content: ContentSettings, settings: FeedSettings) -> Pages:
+def _pages(folder: Path, site: SiteSettings, content: ContentSettings, settings: FeedSettings, join_path: str) -> Pages:
     from feeds.pages import Pages
 
-    return Pages(folder, site, content, settings)
+    return Pages(folder, site, content, settings, join_path)
 
 
 class Publisher:
-    """Publishes what an archive holds."""
+    """Publishes what an archive holds. ``join_path`` is as in :class:`feeds.pages.Pages`."""
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class Publisher:
         combined: Sequence[CombinedFeedSettings] = (),
         *,
         dry_run: bool = False,
+        join_path: str = "",
     ) -> None:
         self.root = root
         self.site = site
@@ -57,16 +58,17 @@ class Publisher:
         self.settings = settings
         self.combined = combined
         self.dry_run = dry_run
+        self.join_path = join_path
         self.entries = EntryBuilder(site, settings)
         self.builder = Builder(site, settings, settings.hubs)
         self.shelf = Shelf(root / settings.folder, codings=settings.precompress, dry_run=dry_run)
-        self.pages = _pages(root / settings.templates, site, content, settings) if settings.pages else None
+        self.pages = _pages(root / settings.templates, site, content, settings, join_path) if settings.pages else None
         self._cache_path = root / settings.cache
         self._own_cache: Cache | None = None
 
     def fingerprint(self) -> bytes:
         """Changes when files would come out different although no article changed."""
-        facts = (self.entries.fingerprint, self.site, self.content, self.settings, self.combined)
+        facts = (self.entries.fingerprint, self.site, self.content, self.settings, self.combined, self.join_path)
         templates = self.pages.fingerprint if self.pages else b""
         return digest(repr(facts).encode(), templates)
 

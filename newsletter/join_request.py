@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
@@ -127,8 +128,14 @@ def checked_page(page: str) -> str:
     return f"{parts.scheme}://{host}{parts.path}"
 
 
+@cache
+def time_zone_names() -> frozenset[str]:
+    """All time zones there are. Asked of the system once: that takes some milliseconds."""
+    return frozenset(available_timezones())
+
+
 def _zone(name: str) -> str:
     # Asked of the list and not of the files: a name must not become a path.
-    if name and name not in available_timezones():
+    if name and name not in time_zone_names():
         raise JoinError("time_zone", f"{name[:80]!r} is no time zone such as 'Europe/London'")
     return name

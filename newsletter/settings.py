@@ -70,6 +70,7 @@ class NewsletterSettings(Section):
     unsubscribe_path: str = "unsubscribe/{token}"
     preferences_path: str = "preferences/{token}"
     unsubscribe_email: EmailAddress | None = None
+    join_form: bool = True
     confirm_path: str = "join/confirm/{token}"
     confirm_hours: float = Field(72, gt=0, le=720)
     consent_text: Line = CONSENT

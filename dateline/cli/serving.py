@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dateline.cli import output
 from dateline.cli.app import JsonOption, SiteOption, app, open_site, wants_json
+
+if TYPE_CHECKING:
+    from dateline.site import Site
+    from dateline.web.desk import Desk
 
 
 @app.command()
@@ -20,7 +26,9 @@ def serve(
 ) -> None:
     """Serve the published feeds and pages over HTTP, until told to stop (SIGTERM or Ctrl-C)."""
     import logging
+    import signal
     import socket
+    import sys
 
     from content.errors import ConfigError
     from dateline.web.app import application
@@ -49,10 +57,26 @@ def serve(
     output.log_to_stderr(as_json=wants_json(context, as_json))
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     files = PublicFiles(folder, ours.site.url, ours.site.title, ours.serve, list(ours.feeds.hubs))
-    desk = None
-    if ours.digest:
-        # Who only serves feeds waits for none of it.
-        from dateline.web.desk import open_desk
+    # The server stops at the signal and then raises it once more, which must not end us before the postman is home.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    with _front_desk(place) as desk:
+        server(application(files, desk, access_log=ours.serve.access_log), ours.serve).run([listening])
 
-        desk = open_desk(place)
-    server(application(files, desk, access_log=ours.serve.access_log), ours.serve).run([listening])
+
+@contextmanager
+def _front_desk(place: Site) -> Iterator[Desk | None]:
+    """What serves members, with its postman at work; nothing for a site without digests, which waits for none of it."""
+    if not place.settings.digest:
+        yield None
+        return
+    from dateline import clock
+    from dateline.web.desk import open_desk
+    from newsletter.postman import Postman
+
+    postman = Postman(place.reception, clock.now)
+    desk = open_desk(place, postman.ring)
+    postman.start()
+    try:
+        yield desk
+    finally:
+        postman.stop()

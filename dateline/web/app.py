@@ -29,14 +29,19 @@ def application(files: PublicFiles, desk: Desk | None = None, *, access_log: boo
 
 def member_routes(desk: Desk, max_age: int) -> list[BaseRoute]:
     """What is answered for members, below the site's own path."""
+    from dateline.site import JOIN_PATH as START_PATH
     from dateline.web.choosing import ADDRESS_PATH, Choosing
     from dateline.web.editions import FOLDER, Editions
+    from dateline.web.joining import JOIN_PATH, Joiners
     from dateline.web.leaving import UNDO_PATH, Leaving
     from newsletter.editions import VIEW_PATH
 
     base, choose = f"{desk.pages.base}/", desk.newsletter.preferences_path
-    leaving, choosing, editions = Leaving(desk), Choosing(desk), Editions(desk, max_age)
+    leaving, choosing, editions, joiners = Leaving(desk), Choosing(desk), Editions(desk, max_age), Joiners(desk)
     behind = {
+        JOIN_PATH: joiners.join(),
+        START_PATH: joiners.start(),
+        desk.newsletter.confirm_path: joiners.confirm(),
         desk.newsletter.unsubscribe_path: leaving.leave(),
         UNDO_PATH: leaving.undo(),
         choose: choosing.preferences(),

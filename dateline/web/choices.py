@@ -1,13 +1,16 @@
-"""What can be ticked and picked on the page for choosing: the site's regions as a tree, languages, time zones."""
+"""What can be ticked and picked on the pages for joining and choosing: the site's regions as a tree, languages, time zones.
+
+What somebody most likely wants is guessed from what the browser says of its languages.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
-from zoneinfo import available_timezones
 
 from content.regions import WORLD, Region, lineage, region, shown_name
+from newsletter.join_request import time_zone_names
 
 LANGUAGES = (
     "ar", "bn", "cs", "da", "de", "el", "en", "es", "fa", "fi", "fr", "he", "hi", "hu", "id", "it", "ja", "ko", "ms", "nb",
@@ -76,6 +79,64 @@ def time_zones(chosen: str) -> list[OptionGroupView]:
     ]
 
 
+def chosen_regions(codes: tuple[str, ...]) -> tuple[str, ...]:
+    """The regions that there are among codes; one that lies in another of them says nothing more."""
+    found = {}
+    for code in codes[:500]:
+        try:
+            place = region(code)
+        except KeyError:
+            continue
+        found[place.code] = place
+    # The world is no choice but all of them.
+    found = {} if WORLD in found else found
+    return tuple(sorted(code for code, one in found.items() if not any(w.contains(one) for c, w in found.items() if c != code)))
+
+
+def guessed_language(accepted: str, site_language: str) -> str:
+    """The language to offer to somebody whose browser asks for ``accepted`` (Accept-Language); empty: the site's."""
+    known = {code.casefold(): code for code in LANGUAGES}
+    for tag in _accepted(accepted):
+        parts = tag.casefold().split("-")
+        script = "zh-hant" if parts[0] == "zh" and {"tw", "hk", "mo", "hant"} & set(parts) else "zh-hans"
+        found = known.get(tag.casefold()) or known.get(parts[0]) or (known[script] if parts[0] == "zh" else "")
+        if parts[0] == site_language.casefold().split("-")[0]:
+            return ""
+        if found:
+            return found
+    return ""
+
+
+def guessed_time_zone(accepted: str) -> str:
+    """The time zone of the country that the browser's first language names; empty where it names none, or one with several."""
+    # The last part: what stands before may be a script.
+    country = next(iter(_accepted(accepted)), "").upper().split("-")[-1]
+    return _zone_of(country) if len(country) == 2 else ""
+
+
+def _accepted(header: str) -> list[str]:
+    """The tags of an Accept-Language, in the order in which they stand, which is that of browsers' wishes."""
+    tags = [part.partition(";")[0].strip() for part in header[:500].split(",")]
+    return [tag for tag in tags if "-" in tag or tag.isalpha()][:20]
+
+
+@cache
+def _zones_by_country() -> dict[str, list[str]]:
+    from babel.core import get_global
+
+    found: dict[str, list[str]] = {}
+    for zone, country in get_global("zone_territories").items():
+        found.setdefault(country, []).append(zone)
+    # Of a country with a small zone beside the main one (Germany: Busingen), the main one is what Windows calls by a name.
+    main = set(get_global("windows_zone_mapping").values())
+    return {country: [zone for zone in zones if len(zones) == 1 or zone in main] for country, zones in found.items()}
+
+
+def _zone_of(country: str) -> str:
+    zones = _zones_by_country().get(country, [])
+    return zones[0] if len(zones) == 1 and zones[0] in time_zone_names() else ""
+
+
 @cache
 def _languages() -> list[tuple[str, str]]:
     return sorted(((code, _name_of(code)) for code in LANGUAGES), key=lambda one: one[1].casefold())
@@ -96,7 +157,7 @@ def _name_of(language: str) -> str:
 @cache
 def _time_zones() -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = {}
-    for name in sorted(available_timezones()):
+    for name in sorted(time_zone_names()):
         continent, slash, town = name.partition("/")
         if slash and continent not in ("Etc", "SystemV", "posix", "right"):
             found.setdefault(continent, []).append((name, town.replace("_", " ").replace("/", ", ")))

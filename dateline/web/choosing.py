@@ -5,24 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import orjson
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
-from content.archive import Archive
-from content.database import raw, reading, writing
+from content.database import reading, writing
 from content.dates import shown_date
 from content.errors import DatelineError
-from content.facets import FacetKind
-from content.regions import WORLD, region
 from dateline.web import headers
-from dateline.web.choices import LANGUAGES, OptionView, languages, region_tree, time_zones
+from dateline.web.choices import LANGUAGES, OptionView, chosen_regions, languages, region_tree, time_zones
 from dateline.web.desk import Desk
 from dateline.web.forms import Form, check_form, form_token
 from dateline.web.resource import Asked, Resource
 from newsletter.erasing import erase, holding
+from newsletter.join_request import time_zone_names
 from newsletter.members import Choices, Member
 from newsletter.preferences import Frequency
 from newsletter.subscribers import Standing, SubscriberError, address_key
@@ -92,9 +90,6 @@ class Choosing:
 
     def _page(self, asked: Asked, member: Member, said: str = "", problem: str = "") -> Response:
         desk, site = self._desk, self._desk.site
-        with reading(desk.engine) as connection:
-            facets = Archive(raw(connection)).facets()
-        used = [one.key.key for one in facets if one.key.kind is FacetKind.REGION and one.key.key != WORLD]
         action = desk.preferences_path(member.public_id)
         zone = ZoneInfo(member.time_zone) if member.time_zone else site.zone
         today = asked.now.astimezone(zone).date()
@@ -103,7 +98,7 @@ class Choosing:
             "members/preferences.html", status=400 if problem else 200, said=said, problem=problem, email=_masked(member.email),
             suppressed=member.standing is Standing.SUPPRESSED, action=action, leave_url=self._leave_path(member),
             digests=[OptionView(one.name, one.title, not member.digests or one.name in member.digests) for one in desk.digests],
-            regions=region_tree(used, member.regions, site.language), everywhere=not member.regions,
+            regions=region_tree(desk.used_regions(), member.regions, site.language), everywhere=not member.regions,
             weekly=member.frequency is Frequency.WEEKLY, paused_until=paused.isoformat() if paused else "",
             paused_text=shown_date(datetime(paused.year, paused.month, paused.day), site.language) if paused else "",  # noqa: DTZ001
             tomorrow=(today + timedelta(days=1)).isoformat(), latest=(today + LONGEST_PAUSE).isoformat(),
@@ -140,8 +135,8 @@ class Choosing:
         language = form.one("language")
         frequency = Frequency.WEEKLY if form.one("frequency") == Frequency.WEEKLY else Frequency.EVERY
         return Choices(
-            digests, _regions(form.all("region")), frequency, _pause(form.one("paused_until"), now),
-            language if language in LANGUAGES else "", zone if zone in available_timezones() else "",
+            digests, chosen_regions(form.all("region")), frequency, _pause(form.one("paused_until"), now),
+            language if language in LANGUAGES else "", zone if zone in time_zone_names() else "",
         )  # fmt: skip
 
     # Another address
@@ -232,20 +227,6 @@ class Choosing:
             200, "Everything about you is deleted",
             "What stays is a number made from your address, which does not lead back to it: by that we know not to mail you.",
         )  # fmt: skip
-
-
-def _regions(codes: tuple[str, ...]) -> tuple[str, ...]:
-    """The regions that there are among codes; one that lies in another of them says nothing more."""
-    found = {}
-    for code in codes[:500]:
-        try:
-            place = region(code)
-        except KeyError:
-            continue
-        found[place.code] = place
-    # The world is no choice but all of them.
-    found = {} if WORLD in found else found
-    return tuple(sorted(code for code, one in found.items() if not any(w.contains(one) for c, w in found.items() if c != code)))
 
 
 def _pause(written: str, now: datetime) -> date | None:

@@ -11,10 +11,15 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 from starlette.responses import Response
 
+from content.archive import Archive
+from content.database import raw, reading
+from content.facets import FacetKind
+from content.regions import WORLD
 from content.settings import SiteSettings
 from dateline.site import Site
 from dateline.web.pages import Pages
 from newsletter.members import Members
+from newsletter.reception import Reception
 from newsletter.settings import DigestSettings, NewsletterSettings
 from newsletter.suppression import Suppressions
 from newsletter.tokens import Purpose, Tokens
@@ -35,6 +40,15 @@ class Desk:
     pages: Pages
     notify: Callable[[str, str, str, datetime], None]
     """Sends a notice: to whom, its subject, its text, when."""
+    reception: Reception
+    ring: Callable[[], None] = lambda: None
+    """Tells whoever sends mails about memberships that there is one."""
+
+    def used_regions(self) -> list[str]:
+        """The codes of the regions that the site has news from."""
+        with reading(self.engine) as connection:
+            facets = Archive(raw(connection)).facets()
+        return [one.key.key for one in facets if one.key.kind is FacetKind.REGION and one.key.key != WORLD]
 
     def members(self, connection: Connection) -> Members:
         return Members(connection, self.suppressions(connection), [one.name for one in self.digests])
@@ -58,8 +72,11 @@ class Desk:
         )  # fmt: skip
 
 
-def open_desk(place: Site, busy_seconds: float = BUSY_SECONDS) -> Desk:
-    """The desk of a site, on database connections that do not keep a reader waiting for long."""
+def open_desk(place: Site, ring: Callable[[], None] = lambda: None, busy_seconds: float = BUSY_SECONDS) -> Desk:
+    """The desk of a site, on database connections that do not keep a reader waiting for long.
+
+    Raises ``ConfigError`` for a list of unwelcome domains that cannot be read.
+    """
     from newsletter.notice import Notices
 
     ours = place.settings
@@ -67,7 +84,10 @@ def open_desk(place: Site, busy_seconds: float = BUSY_SECONDS) -> Desk:
     hurry(engine, busy_seconds)
     pages = Pages(place.root / ours.feeds.templates, ours.site, ours.feeds.icon)
     notices = Notices(place.root, ours.site, ours.newsletter)
-    return Desk(engine, ours.site, ours.newsletter, tuple(ours.digest), place.tokens, pages, notices.send)
+    reception = place.reception
+    # Read now, so that a wrong file is told at the start and not to the first who joins.
+    _ = reception.guard
+    return Desk(engine, ours.site, ours.newsletter, tuple(ours.digest), place.tokens, pages, notices.send, reception, ring)
 
 
 def hurry(engine: Engine, seconds: float) -> None:

@@ -16,11 +16,13 @@ from dateline.web.choosing import Choosing
 from dateline.web.desk import Desk
 from dateline.web.editions import Editions
 from dateline.web.forms import Form, form_token
+from dateline.web.joining import Joiners
 from dateline.web.leaving import Leaving
 from dateline.web.pages import Pages
 from dateline.web.resource import Asked
 from newsletter.members import Left
 from newsletter.past import Shown
+from newsletter.reception import Reception
 from newsletter.subscribers import Subscribers
 from newsletter.suppression import Suppressions
 from newsletter.tables import subscribers
@@ -36,6 +38,7 @@ def rehearse(root: Path, settings: Settings, now: datetime) -> None:
     desk = Desk(
         engine, settings.site, settings.newsletter, tuple(settings.digest), tokens, pages,
         lambda to, subject, text, at: None,
+        Reception(root, engine, settings.site, settings.newsletter, tokens, tuple(one.name for one in settings.digest)),
     )  # fmt: skip
     with writing(engine) as connection:
         Subscribers(connection, Suppressions(connection, _KEY)).join("a@example.com", origin="", now=now, confirmed=True)
@@ -58,4 +61,7 @@ def rehearse(root: Path, settings: Settings, now: datetime) -> None:
     ask(editions.digest().get)
     editions.framed(Shown(settings.digest[0].name, now.date(), "", "<body></body>"), settings.digest[0].title)
     leaving.left_page(Left("", f"{who}~~"), now)
+    joiners = Joiners(desk)
+    ask(joiners.join().get)
+    joiners.confirm_page("x", who, now)
     desk.unknown_link()

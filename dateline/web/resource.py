@@ -41,6 +41,8 @@ class Asked:
     form: Form = field(default_factory=Form)
     tag: str = ""
     """The entity tags that the client has (If-None-Match)."""
+    languages: str = ""
+    """What the browser says of its reader's languages (Accept-Language)."""
 
 
 Handler = Callable[[Asked], Response]
@@ -58,7 +60,7 @@ class Resource:
         self.get = get
         self.post = post
         self._anybody = anybody
-        self._limiter: anyio.CapacityLimiter | None = None
+        self._limiters: dict[str, anyio.CapacityLimiter] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -95,10 +97,13 @@ class Resource:
                 return Response(f"{words}\n", 405, headers.private() | {"allow": self._allowed}, "text/plain")
         assert handler is not None
         client = request.client.host if request.client else ""
-        asked = Asked(request.path_params, clock.now(), client, form, request.headers.get("if-none-match", ""))
-        # Made within the loop that it belongs to.
-        self._limiter = self._limiter or anyio.CapacityLimiter(_THREADS)
-        return await anyio.to_thread.run_sync(partial(handler, asked), limiter=self._limiter)
+        given = request.headers
+        asked = Asked(
+            request.path_params, clock.now(), client, form, given.get("if-none-match", ""), given.get("accept-language", "")
+        )
+        # Made within the loop that it belongs to. Who only looks does not wait for those who write, who wait for the database.
+        limiter = self._limiters.setdefault(request.method, anyio.CapacityLimiter(_THREADS))
+        return await anyio.to_thread.run_sync(partial(handler, asked), limiter=limiter)
 
     async def _form(self, request: Request) -> Form:
         if self._anybody:

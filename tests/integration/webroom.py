@@ -28,6 +28,7 @@ from dateline.web.pages import Pages
 from dateline.web.server import server
 from dateline.web.settings import ServeSettings
 from newsletter.notice import Notices
+from newsletter.reception import Reception
 from newsletter.settings import DigestSettings
 
 MULTIPART = (
@@ -98,6 +99,7 @@ def opened(desk: Desk, folder: Path, *digests: DigestSettings, busy_seconds: flo
     place = front.Desk(
         press.engine, press.site, press.newsletter, (press.digest, *digests), press.tokens,
         Pages(ROOT / "templates", press.site), Notices(ROOT, press.site, press.newsletter).send,
+        Reception(folder.parent, press.engine, press.site, press.newsletter, press.tokens, ("daily", *(one.name for one in digests))),
     )  # fmt: skip
     front.hurry(press.engine, busy_seconds)
     ours = ServeSettings(**settings)

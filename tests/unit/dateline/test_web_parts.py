@@ -106,7 +106,7 @@ def test_the_tree_of_regions_holds_what_the_site_has_and_what_was_ticked() -> No
 
 @pytest.mark.parametrize(
     "name", ["leave.html", "left.html", "preferences.html", "address.html", "address.txt", "notice.html", "digests.html",
-             "editions.html", "edition_bar.html"],
+             "editions.html", "edition_bar.html", "join.html", "confirm.html", "_choices.html"],
 )  # fmt: skip
 def test_a_broken_template_of_a_members_page_is_found_beforehand(tmp_path: Path, name: str) -> None:
     shutil.copytree(defaults() / "templates", tmp_path / "templates")
