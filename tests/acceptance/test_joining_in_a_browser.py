@@ -304,3 +304,20 @@ def test_a_scanner_that_opens_every_link_of_the_mail_confirms_nothing(served: Se
         assert page.evaluate("document.scripts.length") == 0
     page.close()
     assert served.standing() == before and "pending" in before and "confirmed" not in before
+
+
+def test_the_form_is_on_every_page_until_the_settings_say_otherwise(site: Path, dateline: Program) -> None:
+    write_article(site, title="China opens its halls", regions="[CN]")
+    pages = ["index.html", "feeds/index.html", "regions/index.html", "feeds/regions/cn/index.html"]
+
+    def shown() -> set[str]:
+        dateline("publish")
+        found = [site / "public" / page for page in pages] + list((site / "public" / "articles").rglob("index.html"))
+        return set(re.findall(r'<form method="post" action="((?:\.\./)*\./|(?:\.\./)+)newsletter/join/start">', "".join(
+            page.read_text() for page in found if page.exists()
+        )))  # fmt: skip
+
+    assert {"./", "../", "../../"} <= shown()
+    config = site / "config.toml"
+    config.write_text(config.read_text().replace("[newsletter]\n", "[newsletter]\njoin_form = false\n"))
+    assert shown() == set()
