@@ -9,13 +9,16 @@ Peak memory is that of the command, as the kernel counts it. Beside it the hashi
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -82,12 +85,36 @@ def run(site: Path, *words: object) -> tuple[str, str, float]:
     begun = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout
+    memory = Peak(process.pid)
     told = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
+    memory.join()
     if os.waitstatus_to_exitcode(status) not in (0, 1):
         raise SystemExit(f"{' '.join(command)}: failed")
     took = f"{time.perf_counter() - begun:.1f} s, {usage.ru_utime + usage.ru_stime:.1f} s of a processor"
-    return told, took, usage.ru_maxrss / 1024
+    return told, took, memory.megabytes
+
+
+class Peak(threading.Thread):
+    """The most memory that a process had, looked at until it ends: what wait4 tells of it includes that of its parent."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._status = Path(f"/proc/{pid}/status")
+        self.megabytes = 0.0
+        self.start()
+
+    def run(self) -> None:
+        # A process that has ended and was not waited for has a status without sizes.
+        with contextlib.suppress(OSError):
+            while found := re.search(r"VmHWM:\s*(\d+) kB", self._status.read_text()):
+                if not self._is_parents_still():
+                    self.megabytes = int(found[1]) / 1024
+                time.sleep(0.02)
+
+    def _is_parents_still(self) -> bool:
+        """Whether it has not yet become the program that it is to be."""
+        return b"dateline" not in self._status.with_name("cmdline").read_bytes()
 
 
 def measure(number: int, *, plain: bool) -> bool:
