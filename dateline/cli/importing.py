@@ -198,7 +198,10 @@ def list_subscribers(
         rows = list(islice(everybody, limit or None))
         more = next(everybody, None) is not None
     if not rows:
-        asked = standing or digest or search
+        if search:
+            output.say(f"0 of {output.counted(_total(open_site(context, site)), 'subscriber')}")
+            return
+        asked = standing or digest
         output.say("There are none." if asked else "There are no subscribers yet: dateline subscribers add EMAIL --confirmed")
         return
     output.print_table(
@@ -208,8 +211,19 @@ def list_subscribers(
             for one in rows
         ],
     )
+    if not more:
+        said = output.counted(len(rows), "subscriber")
+        output.say(f"{len(rows):,} of {output.counted(_total(open_site(context, site)), 'subscriber')}" if search else said)
     if more:
         output.say(f"These are the first {len(rows):,}; --limit 0 lists all, `dateline subscribers export-all` writes them")
+
+
+def _total(place: Site) -> int:
+    from content.database import reading
+    from newsletter.subscribers import Subscribers
+
+    with reading(place.engine) as connection:
+        return sum(Subscribers(connection).count().values())
 
 
 @contextmanager
