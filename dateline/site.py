@@ -27,7 +27,7 @@ from feeds.hubs import HubReport
 from feeds.publisher import Publisher
 from feeds.shelf import Outcome
 from newsletter.settings import DigestSettings
-from newsletter.transport import TransportAddress
+from newsletter.transport_address import TransportAddress
 
 if TYPE_CHECKING:
     # A publish does without them, and starts sooner.

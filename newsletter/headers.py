@@ -108,15 +108,20 @@ def _halves(address: str) -> tuple[str, str]:
     return local, domain
 
 
-def _ascii_domain(address: str, domain: str) -> str:
-    host = domain.lower()
-    if not domain.isascii():
-        import idna
+def ascii_domain(domain: str) -> str:
+    """A domain in small letters, an international one in its ASCII form (RFC 5891); what has none is left as it is."""
+    if domain.isascii():
+        return domain.lower()
+    import idna
 
-        try:
-            host = idna.encode(domain, uts46=True).decode("ascii")
-        except idna.IDNAError:
-            host = ""
+    try:
+        return idna.encode(domain, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        return domain.lower()
+
+
+def _ascii_domain(address: str, domain: str) -> str:
+    host = ascii_domain(domain)
     if len(host) > 253 or not _DOMAIN.fullmatch(host):
         raise HeaderError(f"{address!r} is not an email address: its domain does not exist on any network")
     return host

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from newsletter.transport import ascii_domain
+from newsletter.headers import ascii_domain
 
 REST_SECONDS = 5.0
 """How long a domain is left alone at first; doubled each time, up to :data:`LONGEST_REST`."""

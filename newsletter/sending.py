@@ -22,7 +22,8 @@ from newsletter.queue import Clock, LedgerQueue
 from newsletter.settings import NewsletterSettings
 from newsletter.smtp import SmtpTransport
 from newsletter.smtp_opening import SmtpServer
-from newsletter.transport import RefusedError, Transport, TransportAddress
+from newsletter.transport import RefusedError, Transport
+from newsletter.transport_address import TransportAddress
 
 log = logging.getLogger("dateline.sending")
 

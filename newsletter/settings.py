@@ -9,8 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator, model_va
 
 from content.regions import Region, resolve
 from content.settings import EmailAddress, Line, Section, ZoneName
-from newsletter.return_path import LONGEST_NAME
-from newsletter.transport import TransportAddress
+from newsletter.transport_address import TransportAddress
 
 
 def _domain(name: str) -> str:
@@ -121,6 +120,9 @@ class NewsletterSettings(Section):
     @field_validator("bounce_email")
     @classmethod
     def _leaves_room_for_the_token(cls, email: str | None) -> str | None:
+        # Only who sets it waits for what it is made with.
+        from newsletter.return_path import LONGEST_NAME
+
         name = (email or "").rpartition("@")[0]
         if len(name) > LONGEST_NAME or "+" in name:
             raise ValueError(f"must have at most {LONGEST_NAME} letters before the @ and no +: bounces+TOKEN@... is made of it")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from newsletter.smtp_opening import SmtpServer
-from newsletter.transport import TransportAddress
+from newsletter.transport_address import TransportAddress
 
 _LONGEST_BACKOFF = 30.0
 """Seconds until a server that was away is tried again, at the most."""

@@ -9,7 +9,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from newsletter.transport import TransportAddress, TransportError
+from newsletter.transport import TransportError
+from newsletter.transport_address import TransportAddress
 
 _SEND_BUFFER = 1 << 18
 """Bytes that the system may take at once, so that most messages go out in one step."""

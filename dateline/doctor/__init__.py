@@ -10,7 +10,7 @@ from dateline.doctor.findings import Finding, Record, Verdict
 from dateline.doctor.machine import examine_machine, usable_keys
 from dateline.doctor.names import Names
 from dateline.doctor.server import examine_server
-from newsletter.transport import TransportAddress
+from newsletter.transport_address import TransportAddress
 
 if TYPE_CHECKING:
     from dateline.site import Site

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dateline.doctor.findings import Finding, Verdict, good, warning, wrong
 from newsletter.smtp_opening import SmtpServer, said, why_untrusted, words_of
-from newsletter.transport import TransportAddress
+from newsletter.transport_address import TransportAddress
 
 _SUBJECT = "Mail server"
 _SECONDS = 15.0

@@ -26,7 +26,7 @@ from dateline.doctor.domain import examine_domain, organisation
 from dateline.doctor.server import examine_server
 from newsletter.dkim import SigningKey
 from newsletter.smtp_opening import SmtpServer
-from newsletter.transport import TransportAddress
+from newsletter.transport_address import TransportAddress
 
 KEYS = [
     SigningKey("news.example", "r1", rsa.generate_private_key(65537, 2048)),
