@@ -80,7 +80,7 @@ class LedgerQueue:
         self._room = WaitingRoom(self._pacer)
         self._blocked: frozenset[str] = frozenset()
         self._closings: Counter[str] = Counter()
-        self._had_sent = self._is_locked_out = False
+        self._is_locked_out = False
         self._stop_seen = 0.0
         self._letters: OrderedDict[int, Letter] = OrderedDict()
         self._ready: deque[Delivery] = deque()
@@ -124,7 +124,7 @@ class LedgerQueue:
 
     @property
     def has_sent(self) -> bool:
-        return self._had_sent or self.sent > 0
+        return self.sent > 0 or self._patiently(self.claims.has_sent)
 
     def message(self, delivery: Delivery, *, smtputf8: bool = False) -> Message:
         letter = self._letters.get(delivery.variant_id) or self._letter(delivery.variant_id)
@@ -198,7 +198,6 @@ class LedgerQueue:
     def enter(self) -> None:
         """Takes part in the sending of the edition."""
         self.doubtful = self._patiently(lambda: self.claims.enter(self.clock()))
-        self._had_sent = self._patiently(self.claims.has_sent)
 
     def leave(self) -> bool:
         """Records all that is known and gives back the rest; says whether the edition is wholly sent."""
