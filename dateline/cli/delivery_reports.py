@@ -190,12 +190,7 @@ def write_csv(press: Press, edition: Edition, target: str) -> None:
         for line in lines(press.engine, edition):
             later = line.next_attempt.isoformat() if line.next_attempt else ""
             cells = [line.email, line.state.value, line.attempts, line.doubts, line.reply, line.changed_at.isoformat(), later]
-            writer.writerow([neutral(cell) for cell in cells])
-
-
-def neutral(cell: object) -> object:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+            writer.writerow([output.harmless_cell(cell) for cell in cells])
 
 
 @contextmanager

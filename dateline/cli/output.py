@@ -102,6 +102,12 @@ def log_to_stderr(*, as_json: bool) -> None:
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
 
 
+def harmless_cell(value: object) -> str:
+    """A cell of a CSV that no spreadsheet takes for a formula."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
 def shown_time(moment: datetime | None, zone: Any = None) -> str:
     """A moment in the terminal: to the minute, with its zone."""
     return f"{moment.astimezone(zone):%a %Y-%m-%d %H:%M %Z}" if moment else "-"

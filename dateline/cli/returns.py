@@ -222,7 +222,7 @@ def export(
         with file.open("w", encoding="utf-8", newline="") if file else _standard_output() as target:
             writer = csv.writer(target, lineterminator="\n")
             writer.writerow(_COLUMNS)
-            writer.writerows([_harmless(row[name]) for name in _COLUMNS] for row in rows)
+            writer.writerows([output.harmless_cell(row[name]) for name in _COLUMNS] for row in rows)
     except OSError as error:
         _cannot_write(file, error)
 
@@ -245,12 +245,6 @@ def _cannot_write(file: Path | None, error: OSError) -> NoReturn:
     if isinstance(error, BrokenPipeError):
         raise error
     raise DatelineError(f"{file}: cannot be written ({error.strerror})") from None
-
-
-def _harmless(value: object) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _all(place: Site, *, lifted: bool) -> list[Suppression]:
