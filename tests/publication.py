@@ -141,3 +141,11 @@ class Publication:
     def _ask(self, question: str, database: Path | None = None) -> list[tuple[object, ...]]:
         with closing(sqlite3.connect(database or self.database, timeout=30)) as connection:
             return connection.execute(question).fetchall()
+
+
+def lay_out(root: Path, members: Iterable[str]) -> Path:
+    """Makes a site with news and members, to be copied; returns its folder."""
+    made = Publication(root, articles=1)
+    made.publish()
+    made.join(*members)
+    return made.root

@@ -9,9 +9,13 @@ import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from programs import CONFIG, ROOT, Program
+from programs import CONFIG, ROOT, Program, need
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 CORPORA = ROOT.parent / "shared" / "corpora"
 
@@ -29,6 +33,16 @@ def site(tmp_path: Path) -> Path:
 @pytest.fixture
 def dateline(site: Path) -> Program:
     return Program(site)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=need("chromium"), args=["--no-sandbox"])
+        yield opened
+        opened.close()
 
 
 @pytest.fixture

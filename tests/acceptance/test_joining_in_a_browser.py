@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
-from programs import PROGRAM, Program, need, write_article
+from playwright.sync_api import Browser, Page
+from programs import PROGRAM, Program, wait_until_served, write_article
 
 READING_SECONDS = 3.2
 """What a person takes for a form at the least; who is faster is asked to look again."""
@@ -71,17 +71,6 @@ class Served:
         return self.dateline("subscribers", "list").stdout
 
 
-def _wait_until_served(port: int) -> None:
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError("the site is not served")
-
-
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
@@ -104,21 +93,13 @@ def served(site: Path, dateline: Program, tmp_path: Path) -> Iterator[Served]:
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen([PROGRAM, "--site", site, "serve", "--port", str(port)], stdout=log, stderr=log)
     try:
-        _wait_until_served(port)
+        wait_until_served(port)
         yield Served(dateline, url, mailbox)
     finally:
         process.terminate()
         assert process.wait(15) == 0
         mail.stop()
     assert "@" not in (tmp_path / "log").read_text() and "Traceback" not in (tmp_path / "log").read_text()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=need("chromium"), args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 class Visitor:

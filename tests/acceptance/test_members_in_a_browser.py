@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
-from programs import PROGRAM, Program, need
+from playwright.sync_api import Browser, Page
+from programs import PROGRAM, Program, wait_until_served
 
 from dateline.site import Site
 
@@ -52,24 +51,11 @@ def served(tmp_path: Path) -> Iterator[Served]:
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen([PROGRAM, "--site", site, "serve", "--port", str(port)], stdout=log, stderr=log)
     try:
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
+        wait_until_served(port)
         yield Served(dateline, press.unsubscribe_url(who), press.preferences_url(who), press.view_url(1), url)
     finally:
         process.terminate()
         process.wait(15)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=need("chromium"), args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 def violations(page: Page) -> list[str]:

@@ -59,3 +59,8 @@ DROP = Act(drop=True)
 LOSE_THE_REPLY = Act(drop=True, accept=True)
 
 Plan = Callable[[Scene], str | Act | None]
+
+
+def answering_after(seconds: float) -> Plan:
+    """A server that thinks so long before it says that it has a message."""
+    return lambda scene: Act(wait=seconds) if scene.moment is Moment.END else None

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acts import Act, Moment, Scene
+from acts import Act, Moment, Scene, answering_after
 from ordeal import seat
-from publication import DIGEST, Publication, environment
+from publication import DIGEST, Publication, environment, lay_out
 from rogue import Rogue
 
 from content.database import reading
@@ -33,23 +33,15 @@ MEMBERS = [f"m{number:03}@example.com" for number in range(60)]
 SUM, CONNECTIONS = len(MEMBERS), 4
 
 
-def takes_its_time(scene: Scene) -> Act | None:
-    return Act(wait=0.1) if scene.moment is Moment.END else None
-
-
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Rogue]:
-    with Rogue(tmp_path / "accepted.log", takes_its_time) as rogue:
+    with Rogue(tmp_path / "accepted.log", answering_after(0.1)) as rogue:
         yield rogue
 
 
 @pytest.fixture(scope="module")
 def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site with news and members, to be copied."""
-    made = Publication(tmp_path_factory.mktemp("laid-out") / "site", articles=1)
-    made.publish()
-    made.join(*MEMBERS)
-    return made.root
+    return lay_out(tmp_path_factory.mktemp("laid-out") / "site", MEMBERS)
 
 
 @pytest.fixture
@@ -106,7 +98,7 @@ def test_a_sender_that_dies_after_the_edition_was_cancelled_leaves_nothing_open(
     """The cancelling leaves a living sender what it holds, and the schedule's look round ends that when it has died."""
     with running(site.command("digest", "send", DIGEST)) as process:
         assert server.wait_for(10, 20)
-        process.send_signal(signal.SIGSTOP)
+        halt(site, process)
         site.run("digest", "cancel", DIGEST, "--yes")
         assert status(site)["left"] > 0 and not ask(site, "SELECT finished_at IS NOT NULL FROM editions")
         process.kill()
@@ -120,10 +112,26 @@ def test_a_sender_that_dies_after_the_edition_was_cancelled_leaves_nothing_open(
     assert ask(site, "SELECT finished_at IS NOT NULL FROM editions")
 
 
+def halt(site: Publication, process: subprocess.Popen[str]) -> None:
+    """Stops a sender, but not within a commit: nobody else could write while it stands still."""
+    for _ in range(200):
+        process.send_signal(signal.SIGSTOP)
+        try:
+            with closing(sqlite3.connect(site.database, timeout=0, isolation_level=None)) as database:
+                database.execute("BEGIN IMMEDIATE")
+                database.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            process.send_signal(signal.SIGCONT)
+            time.sleep(0.01)
+        else:
+            return
+    raise AssertionError("the sender is always within a commit")
+
+
 def test_cancelling_once_more_ends_what_a_sender_left_that_died_since(site: Publication, server: Rogue) -> None:
     with running(site.command("digest", "send", DIGEST)) as process:
         assert server.wait_for(10, 20)
-        process.send_signal(signal.SIGSTOP)
+        halt(site, process)
         site.run("digest", "cancel", DIGEST, "--yes")
         process.kill()
         process.wait()
@@ -210,7 +218,7 @@ def refuse_one(scene: Scene) -> str | None:
 
 
 def test_trying_the_failed_again_leaves_a_paused_edition_paused(site: Publication, server: Rogue) -> None:
-    server.plan = lambda scene: refuse_one(scene) or takes_its_time(scene)
+    server.plan = lambda scene: refuse_one(scene) or answering_after(0.1)(scene)
     with running(site.command("digest", "send", DIGEST)) as process:
         assert server.wait_for(10, 20)
         site.run("digest", "pause", DIGEST)
@@ -240,7 +248,7 @@ def test_nobody_is_tried_again_of_a_cancelled_edition(tmp_path: Path, server: Ro
 
 
 def test_who_asks_to_try_a_cancelled_edition_again_is_told_why_not(site: Publication, server: Rogue) -> None:
-    server.plan = lambda scene: refuse_one(scene) or takes_its_time(scene)
+    server.plan = lambda scene: refuse_one(scene) or answering_after(0.1)(scene)
     with running(site.command("digest", "send", DIGEST)) as process:
         assert server.wait_for(10, 20)
         site.run("digest", "cancel", DIGEST, "--yes")

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from acts import Act, Moment, Scene
-from publication import DIGEST, Publication, environment
+from acts import Act, Moment, answering_after
+from publication import DIGEST, Publication, environment, lay_out
 from rogue import Rogue
 
 from newsletter.ledger import DeliveryState
@@ -21,23 +21,15 @@ MEMBERS = [f"m{number:03}@example.com" for number in range(120)]
 VICTIM, SUM = MEMBERS[7], len(MEMBERS)
 
 
-def takes_its_time(scene: Scene) -> Act | None:
-    return Act(wait=0.05) if scene.moment is Moment.END else None
-
-
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Rogue]:
-    with Rogue(tmp_path / "accepted.log", takes_its_time) as rogue:
+    with Rogue(tmp_path / "accepted.log", answering_after(0.05)) as rogue:
         yield rogue
 
 
 @pytest.fixture(scope="module")
 def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site with news and members, to be copied."""
-    made = Publication(tmp_path_factory.mktemp("laid-out") / "site", articles=1)
-    made.publish()
-    made.join(*MEMBERS)
-    return made.root
+    return lay_out(tmp_path_factory.mktemp("laid-out") / "site", MEMBERS)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from acts import Act, Moment, Scene
+from acts import Act, Moment, answering_after
 from publication import DIGEST, Publication, environment
 from rogue import Rogue
 from stable import Sender, Stable
@@ -112,9 +112,8 @@ def wait_and_kill(stage: Stage, senders: list[Sender], lot: random.Random, left:
     return victim
 
 
-def takes_its_time(scene: Scene) -> Act | None:
-    """A plan: the server thinks for a moment before it says that it has a message. It is then that many are killed."""
-    return Act(wait=0.002) if scene.moment is Moment.END else None
+# It is while the server thinks that many are killed.
+takes_its_time = answering_after(0.002)
 
 
 def draw() -> random.Random:
